@@ -1,0 +1,1 @@
+"""tinycnn: an embedded inference engine for convolutional networks, compiled by Numba."""

@@ -1,0 +1,46 @@
+"""Every environment variable that tinycnn reads, declared once: name, type, default and meaning."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tinycnn.errors import OptionError
+
+
+@dataclass(frozen=True)
+class Knob:
+    """An environment variable. `get` reads it afresh; an empty value counts as unset.
+
+    Raises OptionError when the text cannot be read as the knob's type.
+    """
+
+    name: str
+    parse: Callable[[str], Any]
+    default: Any
+    meaning: str
+
+    def get(self) -> Any:
+        text = os.environ.get(self.name, "")
+        if not text:
+            return self.default
+        try:
+            return self.parse(text)
+        except ValueError as error:
+            raise OptionError(f"environment variable {self.name}={text!r}: {error}") from None
+
+
+def positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError("must be at least 1")
+    return value
+
+
+ISA = Knob("TINYCNN_ISA", str, None, "instruction set of the CPU kernels: avx512, avx2 or portable; default: the best here")
+CACHE = Knob("TINYCNN_CACHE", str, None, "folder of compiled kernels; default: the user's cache folder")
+THREADS = Knob("TINYCNN_NUM_THREADS", positive, None, "threads of one inference; default: the processors granted here")
+PLANS = Knob("TINYCNN_PLANS", positive, 8, "plans kept per session, one for each combination of input shapes")
+MEMORY = Knob("TINYCNN_MEMORY", positive, 16 << 30, "bytes that one model may need before it is refused")
+
+KNOBS = (ISA, CACHE, THREADS, PLANS, MEMORY)

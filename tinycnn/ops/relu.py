@@ -1,0 +1,18 @@
+"""Relu: max(x, 0)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinycnn.ops.activation import Activation, _Elementwise
+
+
+@dataclass(frozen=True)
+class Relu(_Elementwise):
+    """Elementwise max(x, 0); NaN propagates.  Source: ONNX Relu, opset 14."""
+
+    def activation(self, *parameters: np.ndarray | None) -> Activation:
+        return Activation("clamp", 0.0, float("inf"))
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        return np.maximum(x, 0)
