@@ -1,0 +1,64 @@
+"""Which instruction set the kernels are compiled for: vector width, registers, and how LLVM calls them."""
+
+import functools
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tinycnn import knobs
+from tinycnn.errors import OptionError
+
+
+@dataclass(frozen=True)
+class Isa:
+    """One variant of all kernels.
+
+    lanes      f32 elements of a vector, and the channel block of the blocked layout
+    registers  vector registers
+    cpu        LLVM's name of the processor to schedule for; "" is the host's baseline
+    features   LLVM's names of the features beyond that baseline
+    needs      flags that the processor must have, as LLVM names them
+    """
+
+    name: str
+    lanes: int
+    registers: int
+    cpu: str = ""
+    features: str = ""
+    needs: frozenset[str] = frozenset()
+
+
+AVX512 = frozenset({"avx512f", "avx512vl", "avx512bw", "avx512dq", "fma"})
+ISAS: Mapping[str, Isa] = {
+    "avx512": Isa("avx512", 16, 32, "skylake-avx512", "-prefer-256-bit", AVX512),
+    "avx2": Isa("avx2", 8, 16, "haswell", "", frozenset({"avx2", "fma"})),
+    "portable": Isa("portable", 4, 16 if platform.machine() in ("x86_64", "AMD64") else 32),
+}
+
+
+@functools.cache
+def host_features() -> frozenset[str]:
+    """Flags of this processor, as LLVM names them."""
+    import llvmlite.binding as llvm
+
+    return frozenset(name for name, present in llvm.get_host_cpu_features().items() if present)
+
+
+@functools.cache
+def resolve(name: str | None) -> Isa:
+    if name is None:
+        return next(isa for isa in ISAS.values() if isa.needs <= host_features())
+    if name not in ISAS:
+        raise OptionError(f"{knobs.ISA.name}={name!r}: it must be one of {', '.join(ISAS)}")
+    missing = ISAS[name].needs - host_features()
+    if missing:
+        raise OptionError(f"{knobs.ISA.name}={name!r}: this processor lacks {', '.join(sorted(missing))}")
+    return ISAS[name]
+
+
+def current() -> Isa:
+    """The variant that the knob TINYCNN_ISA asks for, else the best that this processor has.
+
+    Raises OptionError when the knob names an unknown variant or one that this processor cannot run.
+    """
+    return resolve(knobs.ISA.get())

@@ -1,0 +1,201 @@
+"""Kernels from source to address: compiled once per machine, kept as object files, loaded without Numba.
+
+A kernel becomes a free-standing object with one public symbol, `void name(row*, i64, i64)`, that unpacks the row and
+calls the compiled function. The cache holds these objects; loading them needs llvmlite only.
+"""
+
+import functools
+import hashlib
+import os
+import platform
+import re
+import tempfile
+import threading
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from tinycnn import knobs
+from tinycnn.errors import CompileError
+from tinycnn.kernels.cpu.isa import ISAS, Isa
+from tinycnn.kernels.kernel import Kernel
+
+HERE = Path(__file__).parent
+EXTERNAL = frozenset({"memcpy", "memset", "memmove"})
+lock = threading.RLock()
+addresses: dict[str, int] = {}
+
+
+@functools.cache
+def source(module: str) -> bytes:
+    """Text of a module of this folder, followed by the texts of all modules of this folder that it imports."""
+    text = (HERE / f"{module}.py").read_bytes()
+    imported = re.findall(rb"^\s*from tinycnn\.kernels\.cpu\.(\w+) import", text, re.M)
+    return b"".join([text, *(source(m.decode()) for m in sorted(set(imported)) if m.decode() != "native")])
+
+
+def digest(kernel: Kernel) -> str:
+    """Changes whenever the object would: sources, compilers, instruction set."""
+    h = hashlib.sha256()
+    h.update(source(kernel.build.__module__.rpartition(".")[2]) + (HERE / "native.py").read_bytes())
+    isa = ISAS[kernel.target]
+    key = (kernel.name, kernel.fields, isa.cpu, isa.features, platform.machine(), version("numba"), version("llvmlite"))
+    h.update(repr(key).encode())
+    return h.hexdigest()[:20]
+
+
+@functools.cache
+def cache_folder(wish: str | None) -> Path | None:
+    """A folder of the user's own where objects can be kept: the knob's, the user's cache folder, or a temporary one.
+
+    None where none can be written. A folder that others may write to is not used: its files would be run.
+    """
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    for folder in [Path(wish)] if wish else [home / "tinycnn", Path(tempfile.gettempdir()) / f"tinycnn-{user}"]:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            status = folder.stat()
+            if hasattr(os, "getuid") and (status.st_uid != user or status.st_mode & 0o022):
+                continue
+            with tempfile.TemporaryFile(dir=folder):
+                return folder
+        except OSError:
+            continue
+    return None
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """A failure leaves nothing behind and is no error: the object is in memory already."""
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as f:
+                f.write(data)
+            os.replace(name, path)
+        except OSError:
+            os.unlink(name)
+    except OSError:
+        pass
+
+
+@functools.cache
+def target_machine(isa: Isa) -> Any:
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(cpu=isa.cpu, features=isa.features, opt=3, reloc="pic", codemodel="jitdefault")
+
+
+def entry(kernel: Kernel, inner: str) -> str:
+    """LLVM text of the public symbol: loads each slot of the row and calls the compiled function."""
+    kinds = ["float" if f.kind == "f32" else "i64" for f in kernel.fields]
+    loads = [
+        f"  %p{i} = getelementptr i64, ptr %row, i64 {i}\n  %v{i} = load {kind}, ptr %p{i}"
+        for i, kind in enumerate(kinds)
+    ]
+    arguments = ", ".join([*(f"{kind} %v{i}" for i, kind in enumerate(kinds)), "i64 %a", "i64 %b"])
+    return f"""
+define void @{kernel.name}(ptr %row, i64 %a, i64 %b) {{
+  %r = alloca ptr
+  %x = alloca ptr
+{chr(10).join(loads)}
+  %s = call i32 @{inner}(ptr %r, ptr %x, {arguments})
+  ret void
+}}
+"""
+
+
+def compile_ir(kernel: Kernel) -> Any:
+    """The kernel's optimised LLVM module with its one public symbol.
+
+    Raises CompileError when the function's parameters are not the kernel's fields, or when it needs a symbol from
+    outside: kernels stand on their own.
+    """
+    import inspect
+
+    import llvmlite.binding as llvm
+    from numba import njit, types
+
+    from tinycnn.kernels.cpu.simd import BARE
+
+    function = kernel.build()
+    names = [f.name for f in kernel.fields]
+    found = list(inspect.signature(function).parameters)
+    if found[:-2] != names:
+        raise CompileError(f"{kernel.name}: its parameters {found[:-2]} are not its fields {names}")
+    kinds = [types.float32 if f.kind == "f32" else types.intp for f in kernel.fields]
+    compiled_function = njit(types.void(*kinds, types.intp, types.intp), **BARE)(function)
+    compiled = compiled_function.overloads[compiled_function.signatures[0]]
+    machine = target_machine(ISAS[kernel.target])
+    text = re.sub(r'"target-(cpu|features)"="[^"]*"', "", str(compiled.library._final_module))
+    text = re.sub(r"^target datalayout = .*$", f'target datalayout = "{machine.target_data}"', text, flags=re.M)
+    module = llvm.parse_assembly(text + entry(kernel, compiled.fndesc.mangled_name))
+    for f in module.functions:
+        if not f.is_declaration and f.name != kernel.name:
+            f.linkage = "internal"
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    builder = llvm.create_pass_builder(machine, options)
+    passes = builder.getModulePassManager()
+    passes.add_global_dead_code_eliminate_pass()
+    passes.run(module, builder)
+    foreign = {f.name for f in module.functions if f.is_declaration and not f.name.startswith("llvm.")} - EXTERNAL
+    if foreign:
+        raise CompileError(f"{kernel.name} needs symbols from outside: {', '.join(sorted(foreign))}")
+    return module
+
+
+def assembly(kernel: Kernel) -> str:
+    return str(target_machine(ISAS[kernel.target]).emit_assembly(compile_ir(kernel)))
+
+
+@functools.cache
+def engine() -> Any:
+    import llvmlite.binding as llvm
+
+    isa = ISAS["portable"]
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine(isa))
+
+
+def load(kernel: Kernel, data: bytes) -> int:
+    import llvmlite.binding as llvm
+
+    engine().add_object_file(llvm.ObjectFileRef.from_data(data))
+    engine().finalize_object()
+    return int(engine().get_function_address(kernel.name))
+
+
+def address(kernel: Kernel) -> int:
+    """Address of the kernel's entry in this process; compiled, or fetched from the cache, on first use."""
+    with lock:
+        if kernel.name not in addresses:
+            folder = cache_folder(knobs.CACHE.get())
+            path = folder / f"{kernel.name}-{digest(kernel)}.o" if folder else None
+            if path and path.is_file():
+                data = path.read_bytes()
+            else:
+                data = target_machine(ISAS[kernel.target]).emit_object(compile_ir(kernel))
+                if path:
+                    write_atomically(path, data)
+            addresses[kernel.name] = load(kernel, data)
+        return addresses[kernel.name]
+
+
+def is_ready(kernel: Kernel) -> bool:
+    """Whether the kernel is loaded or in the cache, so that `address` compiles nothing."""
+    folder = cache_folder(knobs.CACHE.get())
+    return kernel.name in addresses or bool(folder and (folder / f"{kernel.name}-{digest(kernel)}.o").is_file())
+
+
+def prepare(kernels: Iterable[Kernel], progress: Callable[[str, int, int], None] | None = None) -> None:
+    """Compiles what is missing. progress(name, done, total) is told before each and once at the end."""
+    missing = [k for k in kernels if not is_ready(k)]
+    for i, kernel in enumerate(missing):
+        if progress:
+            progress(kernel.name, i, len(missing))
+        address(kernel)
+    if progress and missing:
+        progress("", len(missing), len(missing))

@@ -1,0 +1,54 @@
+"""What a kernel is to everybody else: a name, the integers of its row, and the memory that they let it touch."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, Literal
+
+FieldKind = Literal["addr", "code", "int", "f32"]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One 8-byte slot of a row.
+
+    kind  "addr": byte address; "code": address of another kernel's entry, or 0; "int": number; "f32": number
+    """
+
+    name: str
+    kind: FieldKind
+
+
+def fields(text: str) -> tuple[Field, ...]:
+    """Fields from `"x:addr y:addr count lo:f32"`; without a kind it is "int"."""
+    pairs = (item.partition(":") for item in text.split())
+    return tuple(Field(name, kind or "int") for name, _, kind in pairs)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Range:
+    """Bytes [start, stop) from the address in `field` that a kernel may touch; all threads together."""
+
+    field: str
+    start: int
+    stop: int
+    writes: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """A compiled routine in the making.
+
+    name     by the grammar {op}[_{algorithm}]_{dtype}[_{layout}][_{rows}x{cols}]__{isa}; also its symbol
+    fields   the slots of its row, in the order of the function's parameters
+    build    returns the Python function to compile: one parameter a field, then (thread, threads), or for a
+             routine that other kernels call, its own last two integers; integers, floats and addresses only
+    ranges   row values -> all memory that it may touch; the verifier's proof rests on it
+    target   key of the instruction set in `isa.TARGETS` that it is compiled for
+    """
+
+    name: str
+    fields: tuple[Field, ...]
+    build: Callable[[], Callable[..., Any]]
+    ranges: Callable[[SimpleNamespace], Iterable[Range]]
+    target: str

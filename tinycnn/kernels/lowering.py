@@ -1,0 +1,138 @@
+"""How an operator becomes rows of a program: kernel families offer choices, the planner picks one and lets it emit."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+
+from tinycnn.ir import Node, TensorSpec
+from tinycnn.kernels.kernel import Kernel
+
+if TYPE_CHECKING:
+    from tinycnn.kernels.cpu.isa import Isa
+
+Layout = Literal["plain", "blocked"]
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A byte address before addresses exist: `offset` bytes into buffer number `buffer`."""
+
+    buffer: int
+    offset: int = 0
+
+    def __add__(self, nbytes: int) -> "Ref":
+        return Ref(self.buffer, self.offset + nbytes)
+
+
+class Emitter(Protocol):
+    """Where a choice writes its rows. All memory is named here; kernels never allocate."""
+
+    def input(self, i: int) -> Ref:
+        """Input i in the layout that the choice asked for."""
+        ...
+
+    def output(self, i: int = 0) -> Ref: ...
+
+    def weights(self, key: str, make: Callable[[], np.ndarray]) -> Ref:
+        """A constant block, made at most once per session for each (node's constants, key); 64-byte aligned."""
+        ...
+
+    def scratch(self, nbytes: int) -> Ref:
+        """Memory of this node's own, undefined at the start of its first row, dead after its last; 64-byte aligned."""
+        ...
+
+    def row(self, kernel: Kernel, **values: "int | float | Ref | Kernel") -> None:
+        """One row: a value for each field. Rows run in order, all threads meeting after each.
+
+        "addr" fields take a Ref, or 0 where the kernel allows none; "code" fields a Kernel or 0.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Request:
+    """A node that wants kernels. All shapes are static.
+
+    values   the arrays of constant inputs, None for the others
+    layouts  the layout in which each input exists already (None for absent and constant inputs)
+    """
+
+    node: Node
+    inputs: Sequence[TensorSpec | None]
+    outputs: Sequence[TensorSpec]
+    values: Sequence[np.ndarray | None]
+    layouts: Sequence[Layout | None]
+    isa: "Isa"
+    threads: int = 1
+
+    @property
+    def op(self) -> Any:
+        return self.node.op
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One way to compute a node.
+
+    inputs    layout wanted for each input; None: not read at run time (absent, or packed through `weights`)
+    output    layout of all outputs
+    time_s    predicted seconds on one thread, reorders excluded
+    reason    for people: why this prediction
+    emit      writes the rows
+    in_place  index of the input whose memory the output may take over, element by element
+    view      index of the input that the output is, byte for byte: nothing runs
+    """
+
+    algorithm: str
+    inputs: Sequence[Layout | None]
+    output: Layout
+    time_s: float
+    reason: str
+    emit: Callable[[Emitter], None]
+    in_place: int | None = None
+    view: int | None = None
+
+
+Lowering = Callable[[Request], Iterable[Choice]]
+LOWERINGS: dict[str, list[Lowering]] = {}
+
+
+def lowers(*kinds: str) -> Callable[[Lowering], Lowering]:
+    """Registers a function that offers choices for these operators; it offers none where it does not apply."""
+
+    def register(function: Lowering) -> Lowering:
+        for kind in kinds:
+            LOWERINGS.setdefault(kind, []).append(function)
+        return function
+
+    return register
+
+
+def blocks(channels: int, lanes: int) -> int:
+    return -(-channels // lanes)
+
+
+def blocked_size(shape: Sequence[int], lanes: int) -> int:
+    """Elements of a tensor [n, c, *spatial] in the blocked layout."""
+    n, c, *spatial = shape
+    return n * blocks(c, lanes) * int(np.prod(spatial, dtype=np.int64)) * lanes
+
+
+def can_block(spec: TensorSpec | None) -> bool:
+    return spec is not None and spec.dtype == np.float32 and spec.rank in (3, 4)
+
+
+def to_blocked(x: np.ndarray, lanes: int) -> np.ndarray:
+    """[n, c, *spatial] -> [n, blocks, *spatial, lanes], zeros behind the last channel."""
+    n, c, *spatial = x.shape
+    padded = np.zeros((n, blocks(c, lanes) * lanes, *spatial), np.float32)
+    padded[:, :c] = x
+    return np.ascontiguousarray(np.moveaxis(padded.reshape(n, -1, lanes, *spatial), 2, -1))
+
+
+def from_blocked(x: np.ndarray, shape: Sequence[int], lanes: int) -> np.ndarray:
+    n, c, *spatial = shape
+    blocked = x.reshape(n, blocks(c, lanes), *spatial, lanes)
+    return np.ascontiguousarray(np.moveaxis(blocked, -1, 2).reshape(n, -1, *spatial)[:, :c])
