@@ -1,0 +1,23 @@
+"""Every tile size and cost coefficient of the CPU kernels, per instruction set.
+
+Measured by `python bench/bench_kernels.py` on an Intel Xeon (AVX-512, 2 MB L2) unless a row says otherwise.
+"""
+
+from collections.abc import Mapping
+
+# Register tiles (rows, cols) of matrix-product kernels: rows * cols accumulators, cols weight vectors, one broadcast.
+TILES: Mapping[str, tuple[tuple[int, int], ...]] = {
+    "avx512": ((14, 2), (14, 1), (9, 3), (7, 3)),
+    "avx2": ((6, 2), (12, 1), (4, 3)),
+    "portable": ((6, 2), (12, 1), (4, 3)),
+}
+
+# Multiply-adds a second of one core when a full tile runs from cache.
+PEAK_MACS: Mapping[str, float] = {"avx512": 95e9, "avx2": 48e9, "portable": 12e9}
+
+# Bytes a second of one core: streaming from memory, and within L2.
+MEMORY_BANDWIDTH = 12e9
+CACHE_BANDWIDTH = 60e9
+
+# Bytes of L2 that one thread's working set may fill.
+L2_BYTES = 1 << 20
