@@ -12,6 +12,9 @@ from tinycnn.kernels.kernel import Kernel
 if TYPE_CHECKING:
     from tinycnn.kernels.cpu.isa import Isa
 
+# Bytes behind a value that a kernel may read, never write, and whose contents it must ignore: tails of tiles.
+OVERREAD = 4096
+
 Layout = Literal["plain", "blocked"]
 
 
@@ -34,6 +37,10 @@ class Emitter(Protocol):
         ...
 
     def output(self, i: int = 0) -> Ref: ...
+
+    def placed(self, i: int) -> bool:
+        """Whether input i stands in its part of the output already, so that nothing must be copied."""
+        ...
 
     def weights(self, key: str, make: Callable[[], np.ndarray]) -> Ref:
         """A constant block, made at most once per session for each (node's constants, key); 64-byte aligned."""
@@ -83,6 +90,8 @@ class Choice:
     emit      writes the rows
     in_place  index of the input whose memory the output may take over, element by element
     view      index of the input that the output is, byte for byte: nothing runs
+    parts     byte offset in the output where each input stands, whole (a concat); the planner may let inputs be
+              computed there, and tells `emit` through `Emitter.placed`
     """
 
     algorithm: str
@@ -93,6 +102,7 @@ class Choice:
     emit: Callable[[Emitter], None]
     in_place: int | None = None
     view: int | None = None
+    parts: Sequence[int] | None = None
 
 
 Lowering = Callable[[Request], Iterable[Choice]]

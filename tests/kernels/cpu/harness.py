@@ -13,10 +13,10 @@ import numpy as np
 from tinycnn.ir import Node, TensorSpec
 from tinycnn.kernels.cpu import families, isa, native
 from tinycnn.kernels.kernel import Kernel
-from tinycnn.kernels.lowering import LOWERINGS, Choice, Ref, Request, blocked_size, from_blocked, to_blocked
+from tinycnn.kernels.lowering import LOWERINGS, OVERREAD, Choice, Ref, Request, blocked_size, from_blocked, to_blocked
 from tinycnn.ops.op import Op
 
-GUARD = 4096  # bytes on either side of a buffer
+GUARD = OVERREAD  # bytes on either side of a buffer
 ENTRY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 
 
@@ -66,6 +66,9 @@ class ArrayEmitter:
     def output(self, i: int = 0) -> Ref:
         return self.ref(self.outs[i])
 
+    def placed(self, i: int) -> bool:
+        return False
+
     def weights(self, key: str, make: Callable[[], np.ndarray]) -> Ref:
         array = np.ascontiguousarray(make())
         buffer = Buffer(array.nbytes)
@@ -97,6 +100,7 @@ class ArrayEmitter:
             assert isinstance(target, Ref), f"{kernel.name}: {r.field} is no address"
             low, high = target.offset + r.start, target.offset + r.stop
             size = self.buffers[target.buffer].nbytes
+            size += 0 if r.writes else OVERREAD
             assert 0 <= low <= high <= size, f"{kernel.name}: {r.field} [{low}, {high}) of {size}"
         run = entry(kernel)
         for thread in range(self.threads):

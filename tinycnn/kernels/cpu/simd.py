@@ -324,13 +324,13 @@ def prefetch(typingctx, address):
 
 
 def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
-    """The functions of one register tile, for a matrix product c[rows][cols * lanes] += a[rows] (outer) b[cols * lanes].
+    """The functions of one register tile, c[rows][cols * lanes] += a[rows] (outer) b[cols * lanes].
 
     zeros()                       the empty accumulator
     update(tile, a, lda, b)       a: address of rows f32, lda bytes apart; b: address of cols vectors, one after another
     finish(tile, bias, r, c, row, col, lo, hi, valid)
-                                  clamp(tile + bias + r, lo, hi) to c: `valid` rows, `row` bytes apart, cols vectors `col`
-                                  bytes apart; r has the same strides; bias holds cols vectors; 0 for no bias or no r
+                                  clamp(tile + bias + r, lo, hi) to c: `valid` rows, `row` bytes apart, cols vectors
+                                  `col` bytes apart; r has the same strides; bias holds cols vectors; 0: no bias, no r
     """
     tile, kind = TileType(rows, cols, lanes), llvm_type(lanes)
 

@@ -1,0 +1,279 @@
+"""Graph to program: choose kernels node by node, insert reorders where layouts meet, write the rows."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tinycnn.errors import ProgramError
+from tinycnn.ir import Graph, Node, TensorSpec
+from tinycnn.kernels.cpu import reorder
+from tinycnn.kernels.cpu.isa import Isa
+from tinycnn.kernels.kernel import Kernel
+from tinycnn.kernels.lowering import OVERREAD, Choice, Layout, Ref, Request, blocked_size, to_blocked
+from tinycnn.planner import arena
+from tinycnn.planner.concat import Parts, find_parts
+from tinycnn.planner.program import Buffer, Port, Program, Row, Step, encode
+from tinycnn.planner.select import select
+from tinycnn.planner.verify import verify
+from tinycnn.planner.weights import WeightStore
+
+Place = tuple[str, Layout]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user decides about a plan.
+
+    algorithms  node name -> algorithm; under "" for all convolutions
+    """
+
+    isa: Isa
+    threads: int
+    algorithms: Mapping[str, str] = field(default_factory=dict)
+
+
+def make_request(graph: Graph, node: Node, layouts: Mapping[str, Layout], options: Options) -> Request:
+    def spec(name: str) -> TensorSpec | None:
+        if not name:
+            return None
+        constant = graph.constant(name)
+        return TensorSpec.of(constant) if constant is not None else graph.specs[name]
+
+    return Request(
+        node,
+        [spec(name) for name in node.inputs],
+        [graph.specs[name] for name in node.outputs if name],
+        [graph.constant(name) for name in node.inputs],
+        [layouts.get(name) for name in node.inputs],
+        options.isa,
+        options.threads,
+    )
+
+
+class Writer:
+    """Collects kernels, rows and buffers. Implements `Emitter` for the node at hand."""
+
+    def __init__(self, graph: Graph, options: Options, store: WeightStore, parts: Parts):
+        self.graph, self.options, self.store, self.parts = graph, options, store, parts
+        self.kernels: dict[str, int] = {}
+        self.kernel_list: list[Kernel] = []
+        self.rows: list[Row] = []
+        self.buffers: list[Buffer] = []
+        self.places: dict[Place, Ref] = {}
+        self.weight_numbers: dict[int, int] = {}
+        self.steps: list[Step] = []
+        self.readers = {value: len(nodes) for value, nodes in graph.consumers().items()}
+        for value in graph.outputs:
+            self.readers[value] = self.readers.get(value, 0) + 1
+
+    def buffer(self, name: str, nbytes: int) -> Ref:
+        self.buffers.append(Buffer(name, nbytes))
+        return Ref(len(self.buffers) - 1)
+
+    def nbytes(self, spec: TensorSpec, layout: Layout) -> int:
+        return 4 * blocked_size(spec.dims, self.options.isa.lanes) if layout == "blocked" else spec.nbytes
+
+    def new_value(self, name: str, spec: TensorSpec, layout: Layout) -> Ref:
+        """Memory for a value: its own, or its part of the concat that takes it in."""
+        part = self.parts.get(name)
+        if part and part.layout == layout:
+            whole = self.places.get((part.whole, layout)) or self.new_value(part.whole, part.spec, layout)
+            ref = whole + part.offset
+        else:
+            ref = self.buffer(name, self.nbytes(spec, layout))
+        self.places[name, layout] = ref
+        return ref
+
+    def pack(self, key: tuple[object, ...], make: Callable[[], np.ndarray]) -> Ref:
+        block = self.store.get(key, make)
+        if id(block) not in self.weight_numbers:
+            self.weight_numbers[id(block)] = len(self.buffers)
+            nbytes = block.nbytes - OVERREAD
+            self.buffers.append(Buffer(str(key[0]), nbytes, weights=block))
+        return Ref(self.weight_numbers[id(block)])
+
+    def locate(self, name: str, spec: TensorSpec, layout: Layout) -> Ref:
+        """The value in this layout; a constant is packed, anything else reordered, if it does not exist yet."""
+        if (name, layout) in self.places:
+            return self.places[name, layout]
+        constant = self.graph.constant(name)
+        if constant is not None:
+            lanes = self.options.isa.lanes
+            return self.pack(
+                (name, layout, lanes), lambda: to_blocked(constant, lanes) if layout == "blocked" else constant
+            )
+        other: Layout = "plain" if layout == "blocked" else "blocked"
+        source = self.places[name, other]
+        target = self.new_value(name, spec, layout)
+        kernel, values = reorder.reorder_row(layout, spec.dims, self.options.isa.name)
+        self.row(kernel, x=source, y=target, **values)
+        return target
+
+    def row(self, kernel: Kernel, **values: "int | float | Ref | Kernel") -> None:
+        slots = []
+        names = [f.name for f in kernel.fields]
+        if set(values) != set(names):
+            raise ProgramError(f"{kernel.name}: fields {sorted(values)} given, {sorted(names)} wanted")
+        for f in kernel.fields:
+            value = values[f.name]
+            if isinstance(value, Ref):
+                self.buffers[value.buffer].touch(len(self.rows))
+                slots.append(encode(value.buffer, value.offset))
+            elif isinstance(value, Kernel):
+                slots.append(self.number(value) + 1)
+            elif f.kind == "f32":
+                slots.append(int(np.float32(value).view(np.uint32)))
+            else:
+                slots.append(int(value))
+        self.rows.append(Row(self.number(kernel), tuple(slots), len(self.steps)))
+
+    def number(self, kernel: Kernel) -> int:
+        if kernel.name not in self.kernels:
+            self.kernels[kernel.name] = len(self.kernel_list)
+            self.kernel_list.append(kernel)
+        return self.kernels[kernel.name]
+
+    def node(self, request: Request, choice: Choice) -> None:
+        """Writes the rows of one node, reorders of its inputs first."""
+        first = len(self.rows)
+        emitter = NodeEmitter(self, request, choice)
+        if choice.view is not None:
+            source = self.locate_input(request, choice, choice.view)
+            self.places[request.node.outputs[0], choice.output] = source
+        else:
+            choice.emit(emitter)
+        parameters = sum(v.size for v in request.values if v is not None and v.dtype == np.float32)
+        used = dict.fromkeys(self.kernel_list[row.kernel].name for row in self.rows[first:])
+        step = Step(
+            request.node.name or request.node.outputs[0],
+            request.node.kind,
+            choice.algorithm,
+            choice.reason,
+            len(self.rows) - first,
+            request.op.macs(request.inputs, request.outputs),
+            choice.time_s,
+            tuple(request.inputs),
+            tuple(request.outputs),
+            parameters,
+            tuple(used),
+        )
+        self.steps.append(step)
+
+    def owners(self, buffer: int) -> set[str]:
+        """Names of the values that live in a buffer, in whichever layout."""
+        return {name for (name, _), ref in self.places.items() if ref.buffer == buffer}
+
+    def locate_input(self, request: Request, choice: Choice, i: int) -> Ref:
+        layout, spec = choice.inputs[i], request.inputs[i]
+        if layout is None or spec is None:
+            raise ProgramError(
+                f"{request.node.kind} {request.node.name!r} reads input {i}, which its choice did not ask for"
+            )
+        return self.locate(request.node.inputs[i], spec, layout)
+
+
+class NodeEmitter:
+    """The `Emitter` of one node."""
+
+    def __init__(self, writer: Writer, request: Request, choice: Choice):
+        self.writer, self.request, self.choice = writer, request, choice
+        self.ins = {
+            i: writer.locate_input(request, choice, i)
+            for i, layout in enumerate(choice.inputs)
+            if layout is not None and request.inputs[i] is not None
+        }
+        outputs = [name for name in request.node.outputs if name]
+        self.outs = [self.place_output(name, i) for i, name in enumerate(outputs)]
+
+    def place_output(self, name: str, i: int) -> Ref:
+        """The output's memory: that of an input which is read here for the last time, where the choice allows it."""
+        writer, choice = self.writer, self.choice
+        spec = self.request.outputs[i]
+        source = choice.in_place
+        if source is not None and i == 0 and name not in writer.parts:
+            value = self.request.node.inputs[source]
+            ref = self.ins[source]
+            owner = writer.buffers[ref.buffer]
+            sole = owner.weights is None and writer.owners(ref.buffer) == {value} and writer.readers.get(value) == 1
+            if sole and ref.offset == 0 and owner.nbytes == writer.nbytes(spec, choice.output):
+                writer.places[name, choice.output] = ref
+                return ref
+        return writer.places.get((name, choice.output)) or writer.new_value(name, spec, choice.output)
+
+    def input(self, i: int) -> Ref:
+        return self.ins[i]
+
+    def output(self, i: int = 0) -> Ref:
+        return self.outs[i]
+
+    def placed(self, i: int) -> bool:
+        part = self.writer.parts.get(self.request.node.inputs[i])
+        return bool(part and part.whole == self.request.node.outputs[0] and part.layout == self.choice.output)
+
+    def weights(self, key: str, make: Callable[[], np.ndarray]) -> Ref:
+        constants = tuple(
+            n for n, v in zip(self.request.node.inputs, self.request.values, strict=True) if v is not None
+        )
+        return self.writer.pack((self.request.node.outputs[0], key, constants), make)
+
+    def scratch(self, nbytes: int) -> Ref:
+        return self.writer.buffer(f"scratch of {self.request.node.outputs[0]}", nbytes)
+
+    def row(self, kernel: Kernel, **values: "int | float | Ref | Kernel") -> None:
+        self.writer.row(kernel, **values)
+
+
+def write(graph: Graph, options: Options, store: WeightStore) -> Program:
+    """The verified program of a graph whose specs are all known and whose nodes all have kernels.
+
+    Raises ProgramError when the result does not pass the verifier, which is a defect of ours, not of the model.
+    """
+    layouts: dict[str, Layout] = dict.fromkeys(graph.inputs, "plain")
+    chosen: list[tuple[Request, Choice]] = []
+    for node in graph.nodes:
+        request = make_request(graph, node, layouts, options)
+        choice = select(request, options.algorithms)
+        if choice is None:
+            raise ProgramError(f"{node.kind} {node.name!r} has no kernel")
+        chosen.append((request, choice))
+        layouts.update(dict.fromkeys(filter(None, node.outputs), choice.output))
+    writer = Writer(graph, options, store, find_parts(graph, chosen))
+    for name, spec in graph.inputs.items():
+        writer.new_value(name, spec, "plain")
+        writer.buffers[writer.places[name, "plain"].buffer].touch(0)
+    for request, choice in chosen:
+        writer.node(request, choice)
+    outputs = [finish_output(writer, graph, name) for name in graph.outputs]
+    inputs = [Port(n, s, writer.places[n, "plain"].buffer, 0) for n, s in graph.inputs.items()]
+    last = max(len(writer.rows) - 1, 0)
+    for port in outputs:
+        writer.buffers[port.buffer].touch(last)
+    size = arena.place(writer.buffers)
+    program = Program(
+        tuple(writer.kernel_list), tuple(writer.rows), tuple(writer.buffers), tuple(inputs), tuple(outputs), size,
+        options.isa.name, tuple(writer.steps),
+    )  # fmt: skip
+    return verify(program)
+
+
+def finish_output(writer: Writer, graph: Graph, name: str) -> Port:
+    """A result in the plain layout; reorders that only serve results stand as a step of their own."""
+    spec = graph.specs.get(name) or graph.inputs[name]
+    before = len(writer.rows)
+    ref = writer.locate(name, spec, "plain")
+    if len(writer.rows) > before:
+        step = Step(
+            name,
+            "Output",
+            "reorder",
+            "results leave in the plain layout",
+            len(writer.rows) - before,
+            0,
+            0.0,
+            (spec,),
+            (spec,),
+            0,
+        )
+        writer.steps.append(step)
+    return Port(name, spec, ref.buffer, ref.offset)

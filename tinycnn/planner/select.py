@@ -1,0 +1,46 @@
+"""Which kernels compute a node: every family that can offers choices, the cheapest is taken."""
+
+from collections.abc import Mapping, Sequence
+
+from tinycnn.errors import OptionError
+from tinycnn.kernels.cpu import families, reorder
+from tinycnn.kernels.lowering import LOWERINGS, Choice, Request
+
+
+def offers(request: Request) -> list[Choice]:
+    families()
+    return [choice for lowering in LOWERINGS.get(request.node.kind, ()) for choice in lowering(request)]
+
+
+def reorders_s(request: Request, choice: Choice) -> float:
+    """Predicted seconds of the reorders that the choice needs before it can run."""
+    total = 0.0
+    for spec, wanted, present in zip(request.inputs, choice.inputs, request.layouts, strict=True):
+        if spec is not None and wanted and present and wanted != present:
+            total += reorder.cost_s(spec.dims, request.isa.name)
+    return total
+
+
+def wished(request: Request, choices: Sequence[Choice], algorithms: Mapping[str, str]) -> Sequence[Choice]:
+    """The choices that the user's wish leaves: by node name, or for all under "". A convolution that the wished
+    algorithm cannot compute keeps all its choices when the wish was for the whole session."""
+    node = request.node.name
+    wish = algorithms.get(node) or (algorithms.get("") if request.node.kind == "Conv" else None)
+    if not wish:
+        return choices
+    left = [c for c in choices if c.algorithm == wish]
+    if not left and node in algorithms:
+        known = ", ".join(sorted({c.algorithm for c in choices}))
+        raise OptionError(f"{request.node.kind} {node!r} cannot run by {wish!r}; it can by: {known}")
+    return left or choices
+
+
+def select(request: Request, algorithms: Mapping[str, str]) -> Choice | None:
+    """The cheapest choice, reorders included; None where no kernel computes the node.
+
+    Raises OptionError when the algorithm that was asked for this very node does not apply.
+    """
+    choices = offers(request)
+    if not choices:
+        return None
+    return min(wished(request, choices, algorithms), key=lambda c: c.time_s + reorders_s(request, c))

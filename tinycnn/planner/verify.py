@@ -1,0 +1,74 @@
+"""The proof that a program touches only what it was given. Nothing runs without it."""
+
+from tinycnn.errors import ProgramError
+from tinycnn.kernels.kernel import Range
+from tinycnn.kernels.lowering import OVERREAD
+from tinycnn.planner.program import Program, decode
+
+
+def verify(program: Program) -> Program:
+    """Returns the program itself.
+
+    Raises ProgramError, naming node, kernel and field, when a row reads or writes outside the buffer that it names,
+    names a buffer outside its lifetime, writes to weights, when two buffers alive at the same row share bytes of the
+    arena, or when a port lies outside its buffer.
+    """
+    check_buffers(program)
+    for number, row in enumerate(program.rows):
+        if not 0 <= row.kernel < len(program.kernels):
+            raise ProgramError(f"row {number}: kernel number {row.kernel} does not exist")
+        kernel = program.kernels[row.kernel]
+        if len(row.slots) != len(kernel.fields):
+            raise ProgramError(f"row {number}: {kernel.name} takes {len(kernel.fields)} fields, not {len(row.slots)}")
+        values = program.values(row)
+        ranges = list(kernel.ranges(values))
+        covered = {r.field for r in ranges}
+        where = f"row {number} ({program.steps[row.step].node!r}): {kernel.name}"
+        for f, slot in zip(kernel.fields, row.slots, strict=True):
+            if f.kind == "code" and not 0 <= slot <= len(program.kernels):
+                raise ProgramError(f"{where}, {f.name}: code number {slot} does not exist")
+            if f.kind == "addr" and slot and f.name not in covered:
+                raise ProgramError(f"{where}, {f.name}: the kernel declares no range for it")
+        for r in ranges:
+            if r.stop > r.start:
+                check_range(program, number, f"{where}, {r.field}", getattr(values, r.field), r)
+    for port in (*program.inputs, *program.outputs):
+        if not 0 <= port.offset <= port.offset + port.spec.nbytes <= program.buffers[port.buffer].nbytes:
+            raise ProgramError(f"{port.name!r} lies outside its buffer")
+    return program
+
+
+def check_range(program: Program, number: int, where: str, slot: int, r: Range) -> None:
+    start, stop, writes = r.start, r.stop, r.writes
+    index, offset = decode(slot)
+    if not slot or not 0 <= index < len(program.buffers):
+        raise ProgramError(f"{where}: no such buffer")
+    buffer = program.buffers[index]
+    limit = buffer.nbytes + (0 if writes else OVERREAD)
+    if not 0 <= offset + start <= offset + stop <= limit:
+        raise ProgramError(
+            f"{where}: {'writes' if writes else 'reads'} bytes {offset + start} to {offset + stop} of {buffer.name!r}, "
+            f"which has {buffer.nbytes}"
+        )
+    if buffer.weights is not None:
+        if writes:
+            raise ProgramError(f"{where}: writes to weights")
+    elif not buffer.first <= number <= buffer.last:
+        raise ProgramError(f"{where}: {buffer.name!r} lives from row {buffer.first} to {buffer.last} only")
+
+
+def check_buffers(program: Program) -> None:
+    arena = [b for b in program.buffers if b.weights is None]
+    for b in program.buffers:
+        if b.weights is not None and b.nbytes > b.weights.nbytes - OVERREAD:
+            raise ProgramError(f"{b.name!r}: {b.nbytes} bytes claimed of a block of {b.weights.nbytes}")
+        if b.weights is None and (b.offset is None or b.offset < 0 or b.offset + b.nbytes > program.arena_bytes):
+            raise ProgramError(f"{b.name!r} lies outside the arena")
+    alive: list[tuple[int, int, int, str]] = []
+    for b in sorted(arena, key=lambda b: b.first):
+        assert b.offset is not None
+        alive = [a for a in alive if a[2] >= b.first]
+        for start, stop, _, name in alive:
+            if start < b.offset + b.nbytes and b.offset < stop:
+                raise ProgramError(f"{b.name!r} and {name!r} share bytes while both live")
+        alive.append((b.offset, b.offset + b.nbytes, b.last, b.name))
