@@ -27,12 +27,16 @@ def fields(text: str) -> tuple[Field, ...]:
 
 @dataclass(frozen=True)
 class Range:
-    """Bytes [start, stop) from the address in `field` that a kernel may touch; all threads together."""
+    """Bytes [start, stop) from the address in `field` that a kernel may touch; all threads together.
+
+    per_thread  thread t touches [start, stop) from t * stop bytes behind the address
+    """
 
     field: str
     start: int
     stop: int
     writes: bool = False
+    per_thread: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -80,7 +80,10 @@ class Port:
 
 @dataclass(frozen=True)
 class Program:
-    """Everything that one native call needs. Data only: it can be printed, verified and compared."""
+    """Everything that one native call needs. Data only: it can be printed, verified and compared.
+
+    threads  the most threads that may walk it: scratch is laid out for so many
+    """
 
     kernels: tuple[Kernel, ...]
     rows: tuple[Row, ...]
@@ -89,6 +92,7 @@ class Program:
     outputs: tuple[Port, ...]
     arena_bytes: int
     isa: str
+    threads: int = 1
     steps: tuple[Step, ...] = ()
 
     def values(self, row: Row) -> SimpleNamespace:

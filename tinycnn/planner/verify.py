@@ -39,7 +39,8 @@ def verify(program: Program) -> Program:
 
 
 def check_range(program: Program, number: int, where: str, slot: int, r: Range) -> None:
-    start, stop, writes = r.start, r.stop, r.writes
+    start, writes = r.start, r.writes
+    stop = r.stop * (program.threads if r.per_thread else 1)
     index, offset = decode(slot)
     if not slot or not 0 <= index < len(program.buffers):
         raise ProgramError(f"{where}: no such buffer")

@@ -98,7 +98,7 @@ class ArrayEmitter:
         for r in kernel.ranges(SimpleNamespace(**plain)):
             target = values[r.field]
             assert isinstance(target, Ref), f"{kernel.name}: {r.field} is no address"
-            low, high = target.offset + r.start, target.offset + r.stop
+            low, high = target.offset + r.start, target.offset + r.stop * (self.threads if r.per_thread else 1)
             size = self.buffers[target.buffer].nbytes
             size += 0 if r.writes else OVERREAD
             assert 0 <= low <= high <= size, f"{kernel.name}: {r.field} [{low}, {high}) of {size}"

@@ -77,6 +77,11 @@ def weights(r: Request) -> tuple[np.ndarray, np.ndarray | None]:
     return w.reshape(w.shape[0], w.shape[1], -1, w.shape[-1]), bias
 
 
+def padded_bias(bias: np.ndarray, size: int) -> np.ndarray:
+    """The bias with zeros behind it, `size` in all."""
+    return np.pad(bias.astype(np.float32), (0, size - bias.size))
+
+
 def has_residual(r: Request) -> bool:
     return len(r.inputs) > 3 and r.inputs[3] is not None
 

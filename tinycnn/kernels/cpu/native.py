@@ -28,11 +28,12 @@ addresses: dict[str, int] = {}
 
 
 @functools.cache
-def source(module: str) -> bytes:
-    """Text of a module of this folder, followed by the texts of all modules of this folder that it imports."""
+def source(module: str, pattern: bytes = rb"^ {8,}from") -> bytes:
+    """Text of a module of this folder, then of those that its kernels are compiled from: what `build` imports, and all
+    that these import in turn."""
     text = (HERE / f"{module}.py").read_bytes()
-    imported = re.findall(rb"^\s*from tinycnn\.kernels\.cpu\.(\w+) import", text, re.M)
-    return b"".join([text, *(source(m.decode()) for m in sorted(set(imported)) if m.decode() != "native")])
+    imported = re.findall(pattern + rb" tinycnn\.kernels\.cpu\.(\w+) import", text, re.M)
+    return b"".join([text, *(source(m.decode(), rb"^ *from") for m in sorted(set(imported)))])
 
 
 def digest(kernel: Kernel) -> str:

@@ -199,6 +199,13 @@ def tail_mask(builder: Any, count: Any, lanes: int) -> Any:
     return builder.icmp_signed("<", index, splat_ir(builder, count, lanes))
 
 
+def masked_store_ir(builder: Any, value: Any, address: Any, count: Any) -> None:
+    lanes, pointer = value.type.count, builder.inttoptr(address, value.type.as_pointer())
+    kind = ir.FunctionType(ir.VoidType(), [value.type, pointer.type, I32, ir.VectorType(I1, lanes)])
+    f = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.store.v{lanes}f32.p0")
+    builder.call(f, [value, pointer, ir.Constant(I32, 4), tail_mask(builder, count, lanes)])
+
+
 @intrinsic
 def store_part(typingctx, address, count, value):
     """Stores the first `count` lanes; touches no byte beyond them."""
@@ -206,11 +213,7 @@ def store_part(typingctx, address, count, value):
         return None
 
     def codegen(context, builder, sig, args):
-        address, count, x = args
-        pointer = builder.inttoptr(address, x.type.as_pointer())
-        kind = ir.FunctionType(ir.VoidType(), [x.type, pointer.type, I32, ir.VectorType(I1, value.lanes)])
-        f = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.store.v{value.lanes}f32.p0")
-        builder.call(f, [x, pointer, ir.Constant(I32, 4), tail_mask(builder, count, value.lanes)])
+        masked_store_ir(builder, args[2], args[0], args[1])
         return void(context)
 
     return types.void(intp, intp, value), codegen
@@ -328,9 +331,10 @@ def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
 
     zeros()                       the empty accumulator
     update(tile, a, lda, b)       a: address of rows f32, lda bytes apart; b: address of cols vectors, one after another
-    finish(tile, bias, r, c, row, col, lo, hi, valid)
-                                  clamp(tile + bias + r, lo, hi) to c: `valid` rows, `row` bytes apart, cols vectors
-                                  `col` bytes apart; r has the same strides; bias holds cols vectors; 0: no bias, no r
+    finish(tile, bias, r, c, row, col, lo, hi, valid, valid_cols)
+                                  clamp(tile + bias + r, lo, hi) to c: `valid` rows, `row` bytes apart, of `valid_cols`
+                                  vectors, `col` bytes apart; r has the same strides and is read for all rows; bias
+                                  holds cols vectors; 0: no bias, no r
     """
     tile, kind = TileType(rows, cols, lanes), llvm_type(lanes)
 
@@ -365,34 +369,176 @@ def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
         return tile(tile, intp), codegen
 
     @intrinsic
-    def store_rows(typingctx, acc, r, c, row, col, lo, hi, valid):
+    def add_rows(typingctx, acc, r, row, col, valid_cols):
         def codegen(context, builder, sig, args):
-            acc, r, c, row, col, lo, hi, valid = args
-            lo, hi = (splat_ir(builder, x, lanes) for x in (lo, hi))
-            has_residual = builder.icmp_signed("!=", r, ir.Constant(I64, 0))
-            for i in range(rows):
-                with builder.if_then(builder.icmp_signed("<", ir.Constant(I64, i), valid), likely=True):
-                    for j in range(cols):
-                        place = offset_ir(builder, offset_ir(builder, ir.Constant(I64, 0), row, i), col, j)
-                        x = builder.extract_value(acc, i * cols + j)
-                        before = builder.block
-                        with builder.if_then(has_residual):
-                            added = builder.fadd(x, load_ir(builder, builder.add(r, place), kind))
-                            inside = builder.block
-                        phi = builder.phi(kind)
-                        phi.add_incoming(x, before)
-                        phi.add_incoming(added, inside)
-                        x = builder.select(builder.fcmp_ordered(">", lo, phi), lo, phi)
-                        x = builder.select(builder.fcmp_ordered("<", hi, x), hi, x)
-                        store_ir(builder, x, builder.add(c, place))
-            return void(context)
+            acc, r, row, col, valid_cols = args
+            for j in range(cols):
+                before, old = builder.block, acc
+                with builder.if_then(builder.icmp_signed("<", ir.Constant(I64, j), valid_cols), likely=True):
+                    for i in range(rows):
+                        k = i * cols + j
+                        v = load_ir(builder, offset_ir(builder, offset_ir(builder, r, row, i), col, j), kind)
+                        acc = builder.insert_value(acc, builder.fadd(builder.extract_value(acc, k), v), k)
+                    inside = builder.block
+                phi = builder.phi(acc.type)
+                phi.add_incoming(old, before)
+                phi.add_incoming(acc, inside)
+                acc = phi
+            return acc
 
-        return types.void(tile, intp, intp, intp, intp, f32, f32, intp), codegen
+        return tile(tile, intp, intp, intp, intp), codegen
+
+    @intrinsic
+    def clamp(typingctx, acc, lo, hi):
+        def codegen(context, builder, sig, args):
+            acc, lo, hi = args
+            lo, hi = (splat_ir(builder, x, lanes) for x in (lo, hi))
+            for k in range(rows * cols):
+                x = builder.extract_value(acc, k)
+                x = builder.select(builder.fcmp_ordered(">", lo, x), lo, x)
+                acc = builder.insert_value(acc, builder.select(builder.fcmp_ordered("<", hi, x), hi, x), k)
+            return acc
+
+        return tile(tile, f32, f32), codegen
+
+    def storer(guarded: bool) -> Any:
+        @intrinsic
+        def store_rows(typingctx, acc, c, row, col, valid, valid_cols):
+            def codegen(context, builder, sig, args):
+                acc, c, row, col, valid, valid_cols = args
+
+                def put(i: int, j: int) -> None:
+                    place = offset_ir(builder, offset_ir(builder, c, row, i), col, j)
+                    store_ir(builder, builder.extract_value(acc, i * cols + j), place)
+
+                for i in range(rows):
+                    for j in range(cols):
+                        if not guarded:
+                            put(i, j)
+                            continue
+                        inside = builder.and_(
+                            builder.icmp_signed("<", ir.Constant(I64, i), valid),
+                            builder.icmp_signed("<", ir.Constant(I64, j), valid_cols),
+                        )
+                        with builder.if_then(inside):
+                            put(i, j)
+                return void(context)
+
+            return types.void(tile, intp, intp, intp, intp, intp), codegen
+
+        return store_rows
+
+    store_all, store_some = storer(False), storer(True)
 
     @inline
-    def finish(acc, bias, r, c, row, col, lo, hi, valid):
+    def finish(acc, bias, r, c, row, col, lo, hi, valid, valid_cols):
         if bias != 0:
             acc = add_vectors(acc, bias)
-        store_rows(acc, r, c, row, col, lo, hi, valid)
+        if r != 0:
+            acc = add_rows(acc, r, row, col, valid_cols)
+        acc = clamp(acc, lo, hi)
+        if valid == rows and valid_cols == cols:
+            store_all(acc, c, row, col, valid, valid_cols)
+        else:
+            store_some(acc, c, row, col, valid, valid_cols)
 
     return SimpleNamespace(zeros=zeros, update=update, finish=finish, rows=rows, cols=cols, lanes=lanes)
+
+
+def shuffle_ir(builder: Any, a: Any, b: Any, order: list[int]) -> Any:
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, len(order)), order))
+
+
+def zip_ir(builder: Any, a: Any, b: Any, unit: int, group: int) -> tuple[Any, Any]:
+    """Within groups of lanes, the even units of a then those of b, and the odd ones. One shuffle instruction each."""
+    starts = range(0, a.type.count, group)
+    halves = []
+    for odd in (0, unit):
+        orders = [[s + u + odd + i for u in range(0, group, 2 * unit) for i in range(unit)] for s in starts]
+        halves.append([lane for o in orders for side in (0, a.type.count) for lane in [x + side for x in o]])
+    return shuffle_ir(builder, a, b, halves[0]), shuffle_ir(builder, a, b, halves[1])
+
+
+def transpose_ir(builder: Any, rows: list[Any]) -> list[Any]:
+    """Rows of a square matrix -> its columns: 4 x 4 within 128 bits, then whole 128-bit parts."""
+    lanes = len(rows)
+    steps = [(1, 4)] * 2 + [(4, lanes)] * (lanes // 8)
+    distances = (1, 2, 4, 8)
+    for (unit, group), distance in zip(steps, distances, strict=False):
+        result = list(rows)
+        for i in range(lanes):
+            if not i & distance:
+                result[i], result[i + distance] = zip_ir(builder, rows[i], rows[i + distance], unit, group)
+        rows = result
+    return rows
+
+
+def squares(lanes: int) -> SimpleNamespace:
+    """The functions of a square of lanes x lanes numbers, whose rows lie `stride` bytes apart.
+
+    load(address, stride)
+    load_rows(address, stride, rows)                its first rows, zeros below them
+    store(square, address, stride)
+    store_part(square, address, stride, rows, cols) its first rows and columns; touches no byte beyond them
+    transpose(square)
+    """
+    square, kind = TileType(lanes, 1, lanes), llvm_type(lanes)
+
+    def pack(builder: Any, rows: list[Any]) -> Any:
+        result = ir.Constant(ir.ArrayType(kind, lanes), ir.Undefined)
+        for i, row in enumerate(rows):
+            result = builder.insert_value(result, row, i)
+        return result
+
+    def unpack(builder: Any, value: Any) -> list[Any]:
+        return [builder.extract_value(value, i) for i in range(lanes)]
+
+    @intrinsic
+    def load(typingctx, address, stride):
+        def codegen(context, builder, sig, args):
+            return pack(builder, [load_ir(builder, offset_ir(builder, *args, i), kind) for i in range(lanes)])
+
+        return square(intp, intp), codegen
+
+    @intrinsic
+    def load_rows(typingctx, address, stride, rows):
+        def codegen(context, builder, sig, args):
+            address, stride, count = args
+            loaded, zero = [], ir.Constant(I64, 0)
+            for i in range(lanes):
+                inside = builder.icmp_signed("<", ir.Constant(I64, i), count)
+                place = builder.select(inside, offset_ir(builder, zero, stride, i), zero)
+                row = load_ir(builder, builder.add(address, place), kind)
+                loaded.append(builder.select(inside, row, constant_ir(lanes, 0)))
+            return pack(builder, loaded)
+
+        return square(intp, intp, intp), codegen
+
+    @intrinsic
+    def store(typingctx, value, address, stride):
+        def codegen(context, builder, sig, args):
+            for i, row in enumerate(unpack(builder, args[0])):
+                store_ir(builder, row, offset_ir(builder, args[1], args[2], i))
+            return void(context)
+
+        return types.void(square, intp, intp), codegen
+
+    @intrinsic
+    def store_part(typingctx, value, address, stride, rows, cols):
+        def codegen(context, builder, sig, args):
+            value, address, stride, count, cols = args
+            for i, row in enumerate(unpack(builder, value)):
+                with builder.if_then(builder.icmp_signed("<", ir.Constant(I64, i), count)):
+                    masked_store_ir(builder, row, offset_ir(builder, address, stride, i), cols)
+            return void(context)
+
+        return types.void(square, intp, intp, intp, intp), codegen
+
+    @intrinsic
+    def transpose(typingctx, value):
+        def codegen(context, builder, sig, args):
+            return pack(builder, transpose_ir(builder, unpack(builder, args[0])))
+
+        return square(square), codegen
+
+    return SimpleNamespace(load=load, load_rows=load_rows, store=store, store_part=store_part, transpose=transpose)

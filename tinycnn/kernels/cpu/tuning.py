@@ -21,3 +21,21 @@ CACHE_BANDWIDTH = 60e9
 
 # Bytes of L2 that one thread's working set may fill.
 L2_BYTES = 1 << 20
+
+# Share of the peak that a full tile reaches.
+TILE_EFFICIENCY: Mapping[str, Mapping[tuple[int, int], float]] = {
+    "avx512": {(14, 2): 0.95, (14, 1): 0.80, (9, 3): 0.93, (7, 3): 0.90},
+    "avx2": {(6, 2): 0.92, (12, 1): 0.80, (4, 3): 0.90},
+    "portable": {(6, 2): 0.90, (12, 1): 0.80, (4, 3): 0.90},
+}
+
+# Loop overhead of one run of rank-1 updates, in updates.
+RUN_OVERHEAD = 0.25
+
+# Seconds to begin a row: the barrier and the first misses.
+ROW_S = 0.3e-6
+
+
+def transfer_s(nbytes: int) -> float:
+    """Predicted seconds of one thread to move `nbytes`, read and written together."""
+    return ROW_S + nbytes / (CACHE_BANDWIDTH if nbytes <= L2_BYTES else MEMORY_BANDWIDTH)

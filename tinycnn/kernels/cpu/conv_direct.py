@@ -1,0 +1,376 @@
+"""Direct convolution: a register tile of output pixels x output channels walks over channels and taps.
+
+    y[rows pixels][cols * lanes channels] += x[pixel + tap][c] (outer) w[c, tap][cols * lanes]
+
+No matrix is formed. The input is read where it lies, blocked or plain; where it is padded, or a 1x1 kernel skips
+pixels, the rows that a chunk of tiles needs are first copied into a band of this thread's own, zeros around them.
+Groups: each block of output channels walks over the input blocks that its groups read, with zero weights between.
+Source: Georganas et al. 2018, arXiv:1808.05567, section II.
+"""
+
+import functools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+
+from tinycnn.kernels.cpu import conv, tuning
+from tinycnn.kernels.cpu.conv import ConvProblem
+from tinycnn.kernels.cpu.isa import ISAS
+from tinycnn.kernels.kernel import Kernel, Range, fields
+from tinycnn.kernels.lowering import Choice, Emitter, Request, blocks, can_block, lowers
+
+FIELDS = fields(
+    "x:addr w:addr table:addr bias:addr res:addr y:addr act:code act_args:addr band:addr lo:f32 hi:f32 "
+    "items ksplits chunks chunk_tiles tiles row_tiles kgroups kblocks ow pixels "
+    "image lda oy_stride outer_stride ky_n ky_stride kx_n kx_stride inner_n inner_stride "
+    "band_bytes units band_sh band_kh band_left band_span band_right "
+    "h row_bytes plane_bytes row_step pixel_step oy_step pt pixel_bytes w_bytes"
+)
+
+
+@functools.cache
+def kernel(isa: str, rows: int, cols: int) -> Kernel:
+    lanes = ISAS[isa].lanes
+    nr = cols * lanes
+
+    def build():  # type: ignore[no-untyped-def]
+        from tinycnn.kernels.cpu.simd import call, inline, load_i64, store, tiles, vectors
+
+        tile = tiles(rows, cols, lanes)
+        zeros, update, finish = tile.zeros, tile.update, tile.finish
+        v = vectors(lanes)
+        load, splat = v.load, v.splat
+        vector_bytes = 4 * lanes
+        nr_bytes = 4 * nr
+
+        @inline
+        def clear(address, nbytes):
+            zero = splat(0.0)
+            for i in range(0, nbytes, vector_bytes):
+                store(address + i, zero)
+
+        @inline
+        def fill(
+            x, band, outer_stride, oy, oys, units, band_sh, band_kh, left, span, right, h, row_bytes, plane_bytes,
+            row_step, pixel_step, oy_step, pt, pixel_bytes,
+        ):  # fmt: skip
+            """Copies the input rows of output rows oy .. oy + oys - 1 of all channels, padded, to the band."""
+            for c in range(units):
+                to = band + c * outer_stride
+                for r in range((oys - 1) * band_sh + band_kh):
+                    iy = oy * oy_step - pt + r * row_step
+                    if iy < 0 or iy >= h:
+                        clear(to, left + span + right)
+                    else:
+                        source = x + c * plane_bytes + iy * row_bytes
+                        clear(to, left)
+                        if pixel_step == pixel_bytes:
+                            for i in range(0, span, vector_bytes):
+                                store(to + left + i, load(source + i))
+                        else:
+                            for i in range(0, span // vector_bytes):
+                                store(to + left + i * vector_bytes, load(source + i * pixel_step))
+                        clear(to + left + span, right)
+                    to += left + span + right
+
+        def conv_direct(
+            x, w, table, bias, res, y, act, act_args, band, lo, hi,
+            items, ksplits, chunks, chunk_tiles, tiles, row_tiles, kgroups, kblocks, ow, pixels,
+            image, lda, oy_stride, outer_stride, ky_n, ky_stride, kx_n, kx_stride, inner_n, inner_stride,
+            band_bytes, units, band_sh, band_kh, band_left, band_span, band_right,
+            h, row_bytes, plane_bytes, row_step, pixel_step, oy_step, pt, pixel_bytes, w_bytes, thread, threads,
+        ):  # fmt: skip
+            mine = band + thread * band_bytes
+            column = pixels * vector_bytes
+            for item in range(items * thread // threads, items * (thread + 1) // threads):
+                chunk, split = item // ksplits, item % ksplits
+                n, chunk = chunk // chunks, chunk % chunks
+                first = chunk * chunk_tiles
+                last = min(tiles, first + chunk_tiles)
+                source = x + n * image
+                oy_first = first // row_tiles
+                if band != 0:
+                    fill(
+                        source, mine, outer_stride, oy_first, (last - 1) // row_tiles - oy_first + 1, units, band_sh,
+                        band_kh, band_left, band_span, band_right, h, row_bytes, plane_bytes, row_step, pixel_step,
+                        oy_step, pt, pixel_bytes,
+                    )  # fmt: skip
+                    source = mine - oy_first * oy_stride
+                for kg in range(kgroups * split // ksplits, kgroups * (split + 1) // ksplits):
+                    offset, outer_n = load_i64(table + kg * 32), load_i64(table + kg * 32 + 8)
+                    tail, wk = load_i64(table + kg * 32 + 16), w + load_i64(table + kg * 32 + 24)
+                    out = y + (n * kblocks + kg * cols) * column
+                    residual = res + (n * kblocks + kg * cols) * column if res != 0 else 0
+                    bias_k = bias + kg * nr_bytes if bias != 0 else 0
+                    valid_cols = min(cols, kblocks - kg * cols)
+                    for t in range(first, last):
+                        oy, ox = t // row_tiles, t % row_tiles * rows
+                        acc = zeros()
+                        b = wk
+                        base = source + offset + oy * oy_stride + ox * lda
+                        for outer in range(outer_n):
+                            count = tail if outer == outer_n - 1 else inner_n
+                            for ky in range(ky_n):
+                                for kx in range(kx_n):
+                                    a = base + outer * outer_stride + ky * ky_stride + kx * kx_stride
+                                    for c in range(count):
+                                        acc = update(acc, a + c * inner_stride, lda, b)
+                                        b += nr_bytes
+                        place = (oy * ow + ox) * vector_bytes
+                        valid = min(rows, ow - ox)
+                        to = out + place
+                        r = residual + place if residual != 0 else 0
+                        finish(acc, bias_k, r, to, vector_bytes, column, lo, hi, valid, valid_cols)
+                        if act != 0:
+                            for j in range(valid_cols):
+                                call(act, act_args, to + j * column, valid * lanes)
+
+        return conv_direct
+
+    name = f"conv_direct_f32_nchw{lanes}c_{rows}x{cols}__{isa}"
+    return Kernel(name, FIELDS, build, functools.partial(ranges, rows, cols, lanes), isa)
+
+
+def ranges(rows: int, cols: int, lanes: int, a: SimpleNamespace) -> Iterable[Range]:
+    n = a.items // (a.ksplits * a.chunks)
+    y_bytes = n * a.kblocks * a.pixels * lanes * 4
+    reach = (
+        (a.tiles - 1) // a.row_tiles * a.oy_stride
+        + (a.row_tiles * rows - 1) * a.lda
+        + (a.units - 1) * a.outer_stride
+        + (a.ky_n - 1) * a.ky_stride
+        + (a.kx_n - 1) * a.kx_stride
+        + (a.inner_n - 1) * a.inner_stride
+        + 4
+    )
+    if a.band:
+        yield Range("x", 0, n * a.image)
+        yield Range("band", 0, a.band_bytes, writes=True, per_thread=True)
+    else:
+        yield Range("x", 0, (n - 1) * a.image + reach)
+    yield Range("w", 0, a.w_bytes)
+    yield Range("table", 0, a.kgroups * 32)
+    yield Range("y", 0, y_bytes, writes=True)
+    if a.bias:
+        yield Range("bias", 0, a.kgroups * cols * lanes * 4)
+    if a.res:
+        yield Range("res", 0, y_bytes)
+    if a.act_args:
+        yield Range("act_args", 0, 16)
+
+
+def kernels(isa: str) -> Iterable[Kernel]:
+    return [kernel(isa, rows, cols) for rows, cols in tuning.TILES[isa]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one tile shape covers one problem. Strides in bytes."""
+
+    p: ConvProblem
+    lanes: int
+    rows: int
+    cols: int
+    blocked: bool
+    threads: int
+
+    @property
+    def flat(self) -> bool:
+        """Whether all pixels form one row: a 1x1 kernel that skips none."""
+        p = self.p
+        return (p.kh, p.kw, p.sh, p.sw) == (1, 1, 1, 1) and not p.padded
+
+    @property
+    def in_band(self) -> bool:
+        p = self.p
+        return p.padded or (self.blocked and p.kw == 1 and p.sw > 1)
+
+    @property
+    def oh(self) -> int:
+        return 1 if self.flat else self.p.oh
+
+    @property
+    def ow(self) -> int:
+        return self.p.oh * self.p.ow if self.flat else self.p.ow
+
+    @property
+    def row_tiles(self) -> int:
+        return -(-self.ow // self.rows)
+
+    @property
+    def tiles(self) -> int:
+        return self.oh * self.row_tiles
+
+    @property
+    def kblocks(self) -> int:
+        return blocks(self.p.co, self.lanes)
+
+    @property
+    def kgroups(self) -> int:
+        return -(-self.kblocks // self.cols)
+
+    def channels(self, kg: int) -> tuple[int, int]:
+        """Input channels [start, stop) that output block group kg reads; start on a block boundary."""
+        p, nr = self.p, self.cols * self.lanes
+        co_g, ci_g = p.co // p.g, p.ci // p.g
+        first, last = kg * nr // co_g, min(p.co - 1, (kg + 1) * nr - 1) // co_g
+        unit = self.lanes if self.blocked else 1
+        return first * ci_g // unit * unit, min(p.ci, (last + 1) * ci_g)
+
+    @property
+    def k_steps(self) -> int:
+        """Rank-1 updates of all block groups for one tile."""
+        taps = self.p.kh * self.p.kw
+        return sum(stop - start for start, stop in map(self.channels, range(self.kgroups))) * taps
+
+    @property
+    def chunk_tiles(self) -> int:
+        p = self.p
+        per_tile = self.rows * p.ci * 4 * p.kh * min(p.sw, p.kw)
+        most = max(1, tuning.L2_BYTES // 2 // per_tile)
+        chunks = -(-self.tiles // min(self.tiles, most))
+        return -(-self.tiles // chunks)
+
+    @property
+    def ksplits(self) -> int:
+        items = self.p.n * -(-self.tiles // self.chunk_tiles)
+        return 1 if self.threads == 1 else min(self.kgroups, -(-4 * self.threads // items))
+
+    def geometry(self) -> dict[str, int]:
+        """The fields that say where input pixels lie: in the input itself, or in a band of it."""
+        p, banded = self.p, self.in_band
+        pixel = 4 * self.lanes if self.blocked else 4
+        units = blocks(p.ci, self.lanes) if self.blocked else p.ci
+        row_bytes, plane = p.w * pixel, p.h * p.w * pixel
+        row_step = p.sh if p.kh == 1 else 1
+        col_step = p.sw if p.kw == 1 and self.blocked and not p.pl else 1
+        sh, sw = p.sh // row_step, p.sw // col_step
+        kh = (p.kh - 1) * p.dh + 1
+        width = (p.ow - 1) * sw + (p.kw - 1) * p.dw + 1
+        left = min(p.pl, width)
+        span = min(width - left, -(-p.w // col_step))
+        most_rows = min(p.oh, (self.chunk_tiles + self.row_tiles - 2) // self.row_tiles + 1)
+        line = width * pixel if banded else row_bytes
+        outer = ((most_rows - 1) * sh + kh) * line if banded else plane
+        lda = pixel * (sw if banded else p.sw)
+        slack = self.rows * lda + 4 * self.lanes
+        inner, kx = (self.lanes, p.kw) if self.blocked else (p.kw, 1)
+        return {
+            "image": units * plane,
+            "lda": lda,
+            "oy_stride": line * (sh if banded else p.sh),
+            "outer_stride": outer,
+            "ky_n": p.kh,
+            "ky_stride": line * (1 if row_step > 1 and banded else p.dh),
+            "kx_n": kx,
+            "kx_stride": pixel * p.dw,
+            "inner_n": inner,
+            "inner_stride": 4 if self.blocked else 4 * p.dw,
+            "band_bytes": -(-(units * outer + slack) // 64) * 64 if banded else 0,
+            "units": units,
+            "band_sh": sh,
+            "band_kh": kh,
+            "band_left": left * pixel,
+            "band_span": span * pixel,
+            "band_right": (width - left - span) * pixel,
+            "h": p.h,
+            "row_bytes": row_bytes,
+            "plane_bytes": plane,
+            "row_step": row_step,
+            "pixel_step": col_step * pixel,
+            "oy_step": p.sh,
+            "pt": p.pt,
+            "pixel_bytes": pixel,
+        }
+
+    def pack(self, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Weights [kgroups][unit][kh][kw][channels of the unit][nr] and the table of where each group's lie.
+
+        w  [co, ci / g, kh, kw]
+        Table rows: byte offset of the first input unit, units, channels of the last, byte offset of the weights.
+        """
+        p, nr = self.p, self.cols * self.lanes
+        co_g, ci_g = p.co // p.g, p.ci // p.g
+        unit, plane = (self.lanes if self.blocked else 1), self.geometry()["outer_stride"]
+        packed, table, offset = [], [], 0
+        for kg in range(self.kgroups):
+            start, stop = self.channels(kg)
+            dense = np.zeros((nr, stop - start, p.kh, p.kw), np.float32)
+            for k in range(kg * nr, min(p.co, (kg + 1) * nr)):
+                first = k // co_g * ci_g - start
+                dense[k - kg * nr, first : first + ci_g] = w[k]
+            for c in range(0, stop - start, unit):
+                packed.append(dense[:, c : c + unit].transpose(2, 3, 1, 0).ravel())
+            units = -(-(stop - start) // unit)
+            tail = stop - start - (units - 1) * unit if self.blocked else p.kw
+            table.append((start // unit * plane, units, tail, offset))
+            offset += dense.nbytes
+        return np.concatenate(packed), np.array(table, np.int64)
+
+    @property
+    def time_s(self) -> float:
+        isa = next(name for name, i in ISAS.items() if i.lanes == self.lanes)
+        p, nr = self.p, self.cols * self.lanes
+        updates = p.n * self.tiles * self.k_steps
+        per_update = self.rows * nr / (tuning.PEAK_MACS[isa] * tuning.TILE_EFFICIENCY[isa][self.rows, self.cols])
+        run = self.lanes if self.blocked else p.kw
+        time = updates * per_update * (1 + tuning.RUN_OVERHEAD / run)
+        if self.in_band:
+            time += 8 * p.n * p.ci * p.h * p.w * self.ksplits / tuning.CACHE_BANDWIDTH
+        return (
+            time + self.k_steps * nr * 4 * max(1.0, p.n * self.tiles / self.chunk_tiles / 8) / tuning.MEMORY_BANDWIDTH
+        )
+
+
+def emit(r: Request, plan: Plan, e: Emitter) -> None:
+    p, isa = plan.p, r.isa.name
+    w, bias = conv.weights(r)
+    nr = plan.cols * plan.lanes
+    key = f"direct {plan.rows}x{plan.cols} {'blocked' if plan.blocked else 'plain'} {plan.geometry()['outer_stride']}"
+    weights = e.weights(f"direct {plan.cols} {plan.blocked} {plan.lanes}", lambda: plan.pack(w)[0])
+    table = e.weights(f"{key} table", lambda: plan.pack(w)[1])
+    geometry = plan.geometry()
+    chunks = -(-plan.tiles // plan.chunk_tiles)
+    e.row(
+        kernel(isa, plan.rows, plan.cols),
+        x=e.input(0),
+        w=weights,
+        table=table,
+        bias=e.weights(f"bias {nr}", lambda: conv.padded_bias(bias, plan.kgroups * nr)) if bias is not None else 0,
+        res=e.input(3) if conv.has_residual(r) else 0,
+        y=e.output(),
+        band=e.scratch(geometry["band_bytes"] * r.threads) if plan.in_band else 0,
+        items=p.n * chunks * plan.ksplits,
+        ksplits=plan.ksplits,
+        chunks=chunks,
+        chunk_tiles=plan.chunk_tiles,
+        tiles=plan.tiles,
+        row_tiles=plan.row_tiles,
+        kgroups=plan.kgroups,
+        kblocks=plan.kblocks,
+        ow=plan.ow,
+        pixels=p.oh * p.ow,
+        w_bytes=4 * plan.k_steps * nr,
+        **conv.epilogue(e, r.op.activation, isa),
+        **geometry,
+    )
+
+
+@lowers("Conv")
+def direct(r: Request) -> Iterable[Choice]:
+    """Every tile of the tuning table, reading the input blocked, and plain where it has few channels."""
+    p = conv.problem(r)
+    if p is None or not can_block(r.inputs[0]):
+        return
+    residual = ("blocked",) if conv.has_residual(r) else ()
+    layouts = [True] if p.ci > 2 * r.isa.lanes else [True, False]
+    for blocked in layouts:
+        for rows, cols in tuning.TILES[r.isa.name]:
+            plan = Plan(p, r.isa.lanes, rows, cols, blocked, r.threads)
+            useful = p.macs / (p.n * plan.tiles * plan.k_steps * rows * cols * r.isa.lanes)
+            reason = f"{rows}x{cols} tile, {useful:.0%} of its multiply-adds useful, input {'blocked' if blocked else 'plain'}"
+            source = "blocked" if blocked else "plain"
+            inputs = (source, None, None, *residual)[: len(r.inputs)]
+            yield Choice("direct", inputs, "blocked", plan.time_s, reason, functools.partial(emit, r, plan))
