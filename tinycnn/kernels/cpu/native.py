@@ -25,6 +25,7 @@ HERE = Path(__file__).parent
 EXTERNAL = frozenset({"memcpy", "memset", "memmove"})
 lock = threading.RLock()
 addresses: dict[str, int] = {}
+engines: list[Any] = []
 
 
 @functools.cache
@@ -81,14 +82,16 @@ def write_atomically(path: Path, data: bytes) -> None:
         pass
 
 
-@functools.cache
-def target_machine(isa: Isa) -> Any:
+def new_machine(isa: Isa) -> Any:
     import llvmlite.binding as llvm
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_default_triple()
     return target.create_target_machine(cpu=isa.cpu, features=isa.features, opt=3, reloc="pic", codemodel="jitdefault")
+
+
+target_machine = functools.cache(new_machine)
 
 
 def entry(kernel: Kernel, inner: str) -> str:
@@ -153,20 +156,16 @@ def assembly(kernel: Kernel) -> str:
     return str(target_machine(ISAS[kernel.target]).emit_assembly(compile_ir(kernel)))
 
 
-@functools.cache
-def engine() -> Any:
-    import llvmlite.binding as llvm
-
-    isa = ISAS["portable"]
-    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine(isa))
-
-
 def load(kernel: Kernel, data: bytes) -> int:
+    """Each object gets a linker of its own: LLVM's RuntimeDyld resolves GOTOFF relocations against the first global
+    offset table that it ever made."""
     import llvmlite.binding as llvm
 
-    engine().add_object_file(llvm.ObjectFileRef.from_data(data))
-    engine().finalize_object()
-    return int(engine().get_function_address(kernel.name))
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), new_machine(ISAS["portable"]))
+    engine.add_object_file(llvm.ObjectFileRef.from_data(data))
+    engine.finalize_object()
+    engines.append(engine)
+    return int(engine.get_function_address(kernel.name))
 
 
 def address(kernel: Kernel) -> int:
