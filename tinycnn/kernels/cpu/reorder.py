@@ -24,61 +24,61 @@ def ranges(to: Layout, lanes: int) -> Callable[[SimpleNamespace], Iterable[Range
     return touched
 
 
-def build(to: Layout, lanes: int) -> Callable[..., Any]:
-    from tinycnn.kernels.cpu.simd import inline, squares, store, store_part, vectors
-
-    square, vector = squares(lanes), vectors(lanes)
-    load, load_rows, store_square = square.load, square.load_rows, square.store
-    store_square_part, transpose = square.store_part, square.transpose
-    load_vector, load_part = vector.load, vector.load_part
-    size = 4 * lanes
-
-    @inline
-    def to_blocked(plain, blocked, channels, pixels, stride):
-        if stride == 4:
-            store(blocked, load_part(plain, channels))
-        elif channels == lanes and pixels == lanes:
-            store_square(transpose(load(plain, stride)), blocked, size)
-        else:
-            store_square_part(transpose(load_rows(plain, stride, channels)), blocked, size, pixels, lanes)
-
-    @inline
-    def to_plain(plain, blocked, channels, pixels, stride):
-        if stride == 4:
-            store_part(plain, channels, load_vector(blocked))
-        elif channels == lanes and pixels == lanes:
-            store_square(transpose(load(blocked, size)), plain, stride)
-        else:
-            store_square_part(transpose(load(blocked, size)), plain, stride, channels, pixels)
-
-    move, blocking = (to_blocked, True) if to == "blocked" else (to_plain, False)
-
-    def kernel(x, y, n, c, spatial, thread, threads):
-        plain, blocked = (x, y) if blocking else (y, x)
-        per_image, per_block = (c + lanes - 1) // lanes, (spatial + lanes - 1) // lanes
-        pieces = n * per_image * per_block
-        piece, last = pieces * thread // threads, pieces * (thread + 1) // threads
-        while piece < last:
-            block = piece // per_block
-            i, b = block // per_image, block % per_image
-            channels = min(lanes, c - b * lanes)
-            p = plain + 4 * (i * c + b * lanes) * spatial
-            q = blocked + size * block * spatial
-            first = piece - block * per_block
-            stop = min(per_block, first + last - piece)
-            for s in range(first * lanes, stop * lanes, lanes):
-                move(p + 4 * s, q + size * s, channels, min(lanes, spatial - s), 4 * spatial)
-            piece += stop - first
-
-    return kernel
-
-
 @functools.cache
 def reorder(to: Layout, isa: str) -> Kernel:
     """f32 [n, c, spatial] into the layout `to`; pad lanes become zeros."""
     lanes = ISAS[isa].lanes
+
+    def build() -> Callable[..., Any]:
+        from tinycnn.kernels.cpu.simd import inline, squares, store, store_part, vectors
+
+        square, vector = squares(lanes), vectors(lanes)
+        load, load_rows, store_square = square.load, square.load_rows, square.store
+        store_square_part, transpose = square.store_part, square.transpose
+        load_vector, load_part = vector.load, vector.load_part
+        size = 4 * lanes
+
+        @inline
+        def to_blocked(plain, blocked, channels, pixels, stride):
+            if stride == 4:
+                store(blocked, load_part(plain, channels))
+            elif channels == lanes and pixels == lanes:
+                store_square(transpose(load(plain, stride)), blocked, size)
+            else:
+                store_square_part(transpose(load_rows(plain, stride, channels)), blocked, size, pixels, lanes)
+
+        @inline
+        def to_plain(plain, blocked, channels, pixels, stride):
+            if stride == 4:
+                store_part(plain, channels, load_vector(blocked))
+            elif channels == lanes and pixels == lanes:
+                store_square(transpose(load(blocked, size)), plain, stride)
+            else:
+                store_square_part(transpose(load(blocked, size)), plain, stride, channels, pixels)
+
+        move, blocking = (to_blocked, True) if to == "blocked" else (to_plain, False)
+
+        def kernel(x, y, n, c, spatial, thread, threads):
+            plain, blocked = (x, y) if blocking else (y, x)
+            per_image, per_block = (c + lanes - 1) // lanes, (spatial + lanes - 1) // lanes
+            pieces = n * per_image * per_block
+            piece, last = pieces * thread // threads, pieces * (thread + 1) // threads
+            while piece < last:
+                block = piece // per_block
+                i, b = block // per_image, block % per_image
+                channels = min(lanes, c - b * lanes)
+                p = plain + 4 * (i * c + b * lanes) * spatial
+                q = blocked + size * block * spatial
+                first = piece - block * per_block
+                stop = min(per_block, first + last - piece)
+                for s in range(first * lanes, stop * lanes, lanes):
+                    move(p + 4 * s, q + size * s, channels, min(lanes, spatial - s), 4 * spatial)
+                piece += stop - first
+
+        return kernel
+
     name = f"reorder_f32_{f'nchw{lanes}c' if to == 'blocked' else 'nchw'}__{isa}"
-    return Kernel(name, FIELDS, lambda: build(to, lanes), ranges(to, lanes), isa)
+    return Kernel(name, FIELDS, build, ranges(to, lanes), isa)
 
 
 def kernels(isa: str) -> Iterable[Kernel]:
