@@ -181,6 +181,69 @@ def power_of_two(typingctx, n):
 
 
 @intrinsic
+def scale(typingctx, x, n):
+    """x * 2^n for integral n in [-252, 254], rounded once: in two steps, as 2^n itself may be no f32."""
+    if not same(x, n):
+        return None
+
+    def codegen(context, builder, sig, args):
+        x, n = args
+        ints = ir.VectorType(I32, sig.args[0].lanes)
+        k = builder.fptosi(n, ints)
+        half = builder.ashr(k, ir.Constant(ints, [1] * ints.count))
+        for part in (half, builder.sub(k, half)):
+            biased = builder.add(part, ir.Constant(ints, [127] * ints.count))
+            x = builder.fmul(x, builder.bitcast(builder.shl(biased, ir.Constant(ints, [23] * ints.count)), x.type))
+        return x
+
+    return x(x, n), codegen
+
+
+SQRT_HALF_BITS = 0x3F3504F3
+
+
+def split(part: Callable[[Any, Any, Any], Any]) -> Callable[..., Any]:
+    @intrinsic
+    def apply(typingctx, x):
+        def codegen(context, builder, sig, args):
+            ints = ir.VectorType(I32, x.lanes)
+            bits = builder.bitcast(args[0], ints)
+            above = builder.sub(bits, ir.Constant(ints, [SQRT_HALF_BITS] * x.lanes))
+            e = builder.ashr(above, ir.Constant(ints, [23] * x.lanes))
+            return part(builder, bits, e)
+
+        return (x(x), codegen) if same(x) else None
+
+    return apply
+
+
+def mantissa_ir(builder: Any, bits: Any, e: Any) -> Any:
+    shifted = builder.shl(e, ir.Constant(e.type, [23] * e.type.count))
+    return builder.bitcast(builder.sub(bits, shifted), llvm_type(e.type.count))
+
+
+# x = mantissa(x) * 2^exponent(x) with the mantissa in [sqrt(1/2), sqrt(2)), for positive normal x.
+exponent = split(lambda builder, bits, e: builder.sitofp(e, llvm_type(e.type.count)))
+mantissa = split(mantissa_ir)
+
+
+def polynomial(*coefficients: float) -> Callable[..., Any]:
+    """x -> c0 + c1 x + c2 x^2 + ..., by Horner's rule."""
+
+    @intrinsic
+    def evaluate(typingctx, x):
+        def codegen(context, builder, sig, args):
+            *rest, y = (constant_ir(x.lanes, c) for c in coefficients)
+            for c in reversed(rest):
+                y = fma_ir(builder, y, args[0], c)
+            return y
+
+        return (x(x), codegen) if same(x) else None
+
+    return evaluate
+
+
+@intrinsic
 def store(typingctx, address, value):
     if not same(value):
         return None
@@ -335,6 +398,7 @@ def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
                                   clamp(tile + bias + r, lo, hi) to c: `valid` rows, `row` bytes apart, of `valid_cols`
                                   vectors, `col` bytes apart; r has the same strides and is read for all rows; bias
                                   holds cols vectors; 0: no bias, no r
+    store(tile, c, row, col)      the whole tile as it is
     """
     tile, kind = TileType(rows, cols, lanes), llvm_type(lanes)
 
@@ -442,7 +506,13 @@ def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
         else:
             store_some(acc, c, row, col, valid, valid_cols)
 
-    return SimpleNamespace(zeros=zeros, update=update, finish=finish, rows=rows, cols=cols, lanes=lanes)
+    @inline
+    def store_tile(acc, c, row, col):
+        store_all(acc, c, row, col, rows, cols)
+
+    return SimpleNamespace(
+        zeros=zeros, update=update, finish=finish, store=store_tile, rows=rows, cols=cols, lanes=lanes
+    )
 
 
 def shuffle_ir(builder: Any, a: Any, b: Any, order: list[int]) -> Any:
@@ -542,3 +612,64 @@ def squares(lanes: int) -> SimpleNamespace:
         return square(square), codegen
 
     return SimpleNamespace(load=load, load_rows=load_rows, store=store, store_part=store_part, transpose=transpose)
+
+
+def linear_ir(builder: Any, coefficients: Any, vectors: list[Any]) -> Any:
+    """Sum of coefficient * vector over the nonzero coefficients; None where there are none."""
+    total = None
+    for c, v in zip(coefficients, vectors, strict=True):
+        if c == 0:
+            continue
+        if total is None:
+            total = v if c == 1 else builder.fmul(constant_ir(v.type.count, c), v)
+        elif abs(c) == 1:
+            total = builder.fadd(total, v) if c == 1 else builder.fsub(total, v)
+        else:
+            total = fma_ir(builder, constant_ir(v.type.count, c), v, total)
+    return total
+
+
+def matrix_vector_ir(builder: Any, matrix: Any, vectors: list[Any]) -> list[Any]:
+    """matrix @ vectors. Two rows that differ in the signs of some columns only, as those of the points p and -p do,
+    share their work: one is the sum, the other the difference of two halves."""
+    result: list[Any] = [None] * len(matrix)
+    for i, row in enumerate(matrix):
+        if result[i] is not None:
+            continue
+        twins = (k for k in range(i + 1, len(matrix)) if (abs(matrix[k]) == abs(row)).all())
+        twin = next((k for k in twins if result[k] is None), None)
+        if twin is None:
+            result[i] = linear_ir(builder, row, vectors)
+            continue
+        kept = linear_ir(builder, (row + matrix[twin]) / 2, vectors)
+        turned = linear_ir(builder, (row - matrix[twin]) / 2, vectors)
+        result[i], result[twin] = builder.fadd(kept, turned), builder.fsub(kept, turned)
+    return result
+
+
+def transform(matrix: Any, lanes: int) -> Callable[..., Any]:
+    """y = matrix x matrix^T on vectors: (x, row, col, y, y row, y col), addresses and strides in bytes.
+
+    matrix  [m, n], constant; x holds n x n vectors, y takes m x m
+    """
+    m, n = matrix.shape
+    kind = llvm_type(lanes)
+
+    @intrinsic
+    def apply(typingctx, x, row, col, y, y_row, y_col):
+        def codegen(context, builder, sig, args):
+            x, row, col, y, y_row, y_col = args
+            columns = []
+            for j in range(n):
+                at = offset_ir(builder, x, col, j)
+                vectors = [load_ir(builder, offset_ir(builder, at, row, i), kind) for i in range(n)]
+                columns.append(matrix_vector_ir(builder, matrix, vectors))
+            for i in range(m):
+                at = offset_ir(builder, y, y_row, i)
+                for j, v in enumerate(matrix_vector_ir(builder, matrix, [c[i] for c in columns])):
+                    store_ir(builder, v, offset_ir(builder, at, y_col, j))
+            return void(context)
+
+        return types.void(*[intp] * 6), codegen
+
+    return apply

@@ -24,7 +24,7 @@ L2_BYTES = 1 << 20
 
 # Share of the peak that a full tile reaches.
 TILE_EFFICIENCY: Mapping[str, Mapping[tuple[int, int], float]] = {
-    "avx512": {(14, 2): 0.95, (14, 1): 0.80, (9, 3): 0.93, (7, 3): 0.90},
+    "avx512": {(14, 2): 0.95, (14, 1): 0.80, (9, 3): 0.93, (8, 3): 0.92, (7, 3): 0.90},
     "avx2": {(6, 2): 0.92, (12, 1): 0.80, (4, 3): 0.90},
     "portable": {(6, 2): 0.90, (12, 1): 0.80, (4, 3): 0.90},
 }
@@ -39,3 +39,17 @@ ROW_S = 0.3e-6
 def transfer_s(nbytes: int) -> float:
     """Predicted seconds of one thread to move `nbytes`, read and written together."""
     return ROW_S + nbytes / (CACHE_BANDWIDTH if nbytes <= L2_BYTES else MEMORY_BANDWIDTH)
+
+
+# Register tiles of Winograd's matrix products: few rows too, since small maps have few tiles.
+WINOGRAD_TILES: Mapping[str, tuple[tuple[int, int], ...]] = {
+    "avx512": ((14, 2), (8, 3), (9, 3), (7, 3)),
+    "avx2": ((6, 2), (4, 3)),
+    "portable": ((6, 2), (4, 3)),
+}
+
+# Seconds to bring one vector through the input or output transform of F(m, 3).
+WINOGRAD_VECTOR_S: Mapping[int, float] = {2: 1.5e-9, 4: 1.5e-9, 6: 2.0e-9}
+
+# Bytes a second of one core from the last level cache.
+L3_BANDWIDTH = 25e9

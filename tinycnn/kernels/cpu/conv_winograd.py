@@ -1,0 +1,301 @@
+"""Winograd convolution F(m x m, 3 x 3): (m + 2)^2 products for m^2 outputs of a 3x3 kernel, fused block by block.
+
+A block of tiles at a time, in scratch of this thread's own that stays in its cache:
+
+    v[e][tile][ci] = B^T d B       input tiles of m + 2, m apart
+    m[e][tile][co] = v[e] u[e]     one matrix product for each of the (m + 2)^2 elements e; u = G g G^T, packed once
+    y = A^T m A                    then bias, residual and activation
+
+Source: Lavin and Gray 2015, arXiv:1509.09308, section 4; fused by blocks as Jia et al. 2018, PPoPP, section 3.
+"""
+
+import functools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+
+from tinycnn.kernels.cpu import conv, tuning
+from tinycnn.kernels.cpu.conv import ConvProblem
+from tinycnn.kernels.cpu.isa import ISAS
+from tinycnn.kernels.kernel import Kernel, Range, fields
+from tinycnn.kernels.lowering import Choice, Emitter, Request, blocks, can_block, lowers
+from tinycnn.kernels.winograd_matrices import matrices
+
+FIELDS = fields(
+    "x:addr u:addr bias:addr res:addr y:addr act:code act_args:addr scratch:addr lo:f32 hi:f32 "
+    "items ksplits n_blocks block tiles tiles_w kgroups kblocks ci cblocks h w oh ow pt pl scratch_bytes images"
+)
+
+
+@functools.cache
+def kernel(isa: str, m: int, rows: int, cols: int) -> Kernel:
+    lanes = ISAS[isa].lanes
+    nr, size = cols * lanes, m + 2
+
+    def build():  # type: ignore[no-untyped-def]
+        from tinycnn.kernels.cpu.simd import at_least, at_most, call, inline, jit, store, tiles, transform, vectors
+
+        tile, v = tiles(rows, cols, lanes), vectors(lanes)
+        zeros, update, store_tile = tile.zeros, tile.update, tile.store
+        load, splat = v.load, v.splat
+        forward = transform(matrices(m).bt, lanes)
+        backward = transform(matrices(m).at, lanes)
+        vec, elements = 4 * lanes, size * size
+
+        @inline
+        def gather(source, h, w, y0, x0, patch):
+            """A tile that reaches over the border, zeros outside."""
+            zero = splat(0.0)
+            for i in range(size):
+                for j in range(size):
+                    yy, xx = y0 + i, x0 + j
+                    if yy < 0 or yy >= h or xx < 0 or xx >= w:
+                        store(patch + (i * size + j) * vec, zero)
+                    else:
+                        store(patch + (i * size + j) * vec, load(source + (yy * w + xx) * vec))
+
+        @jit
+        def input_tiles(x, v, patch, first, count, tiles_w, ci, cblocks, h, w, pt, pl, element):
+            for t in range(count):
+                y0, x0 = (first + t) // tiles_w * m - pt, (first + t) % tiles_w * m - pl
+                inside = y0 >= 0 and x0 >= 0 and y0 + size <= h and x0 + size <= w
+                for cb in range(cblocks):
+                    source = x + cb * h * w * vec
+                    to = v + t * cblocks * vec + cb * vec
+                    if inside:
+                        forward(source + (y0 * w + x0) * vec, w * vec, vec, to, size * element, element)
+                    else:
+                        gather(source, h, w, y0, x0, patch)
+                        forward(patch, size * vec, vec, to, size * element, element)
+
+        @jit
+        def products(v, u, p, count, groups, ci, v_row, v_element, p_row, p_element):
+            for e in range(elements):
+                for kg in range(groups):
+                    b0 = u + (e * groups + kg) * ci * nr * 4
+                    for t in range(0, count, rows):
+                        acc = zeros()
+                        a = v + e * v_element + t * v_row
+                        for c in range(ci):
+                            acc = update(acc, a + c * 4, v_row, b0 + c * nr * 4)
+                        store_tile(acc, p + e * p_element + t * p_row + kg * nr * 4, p_row, vec)
+
+        @jit
+        def output_tiles(
+            p, patch, bias, res, y, act, act_args, lo, hi, first, count, tiles_w, kb0, kb1, oh, ow, p_row, p_element,
+        ):  # fmt: skip
+            low, high = splat(lo), splat(hi)
+            for t in range(count):
+                y0, x0 = (first + t) // tiles_w * m, (first + t) % tiles_w * m
+                for kb in range(kb0, kb1):
+                    backward(p + t * p_row + (kb - kb0) * vec, size * p_element, p_element, patch, m * vec, vec)
+                    shift = load(bias + kb * vec)
+                    width = min(m, ow - x0)
+                    for i in range(min(m, oh - y0)):
+                        place = ((kb * oh + y0 + i) * ow + x0) * vec
+                        for j in range(width):
+                            z = load(patch + (i * m + j) * vec) + shift
+                            if res != 0:
+                                z = z + load(res + place + j * vec)
+                            store(y + place + j * vec, at_most(high, at_least(low, z)))
+                        if act != 0:
+                            call(act, act_args, y + place, width * lanes)
+
+        def conv_winograd(
+            x, u, bias, res, y, act, act_args, scratch, lo, hi, items, ksplits, n_blocks, block, tiles, tiles_w,
+            kgroups, kblocks, ci, cblocks, h, w, oh, ow, pt, pl, scratch_bytes, images, thread, threads,
+        ):  # fmt: skip
+            padded = (block + rows - 1) // rows * rows
+            groups_most = (kgroups + ksplits - 1) // ksplits
+            v_row, p_row = cblocks * vec, groups_most * nr * 4
+            v_element, p_element = padded * v_row, padded * p_row
+            patch = scratch + thread * scratch_bytes
+            v = patch + elements * vec
+            p = v + elements * v_element
+            for item in range(items * thread // threads, items * (thread + 1) // threads):
+                split, rest = item % ksplits, item // ksplits
+                n, first = rest // n_blocks, rest % n_blocks * block
+                count = min(block, tiles - first)
+                g0, g1 = kgroups * split // ksplits, kgroups * (split + 1) // ksplits
+                kb0, kb1 = g0 * cols, min(g1 * cols, kblocks)
+                input_tiles(
+                    x + n * cblocks * h * w * vec, v, patch, first, count, tiles_w, ci, cblocks, h, w, pt, pl, v_element
+                )
+                products(v, u + g0 * elements * ci * nr * 4, p, count, g1 - g0, ci, v_row, v_element, p_row, p_element)
+                image = n * kblocks * oh * ow * vec
+                output_tiles(
+                    p, patch, bias, res + image if res != 0 else 0, y + image, act, act_args, lo, hi, first, count,
+                    tiles_w, kb0, kb1, oh, ow, p_row, p_element,
+                )  # fmt: skip
+
+        return conv_winograd
+
+    name = f"conv_winograd_f{m}x3_f32_nchw{lanes}c_{rows}x{cols}__{isa}"
+    return Kernel(name, FIELDS, build, functools.partial(ranges, m, rows, cols, lanes), isa)
+
+
+def ranges(m: int, rows: int, cols: int, lanes: int, a: SimpleNamespace) -> Iterable[Range]:
+    vec, elements = 4 * lanes, (m + 2) ** 2
+    y_bytes = a.images * a.kblocks * a.oh * a.ow * vec
+    yield Range("x", 0, a.images * a.cblocks * a.h * a.w * vec)
+    yield Range("u", 0, elements * a.kgroups * a.ci * cols * vec)
+    yield Range("bias", 0, a.kgroups * cols * vec)
+    yield Range("y", 0, y_bytes, writes=True)
+    yield Range("scratch", 0, a.scratch_bytes, writes=True, per_thread=True)
+    if a.res:
+        yield Range("res", 0, y_bytes)
+    if a.act_args:
+        yield Range("act_args", 0, 16)
+
+
+def kernels(isa: str) -> Iterable[Kernel]:
+    return [kernel(isa, m, rows, cols) for m in (2, 4, 6) for rows, cols in tuning.WINOGRAD_TILES[isa]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How F(m, 3) covers one problem: `block` tiles at a time, in register tiles of rows x cols vectors."""
+
+    p: ConvProblem
+    isa: str
+    m: int
+    rows: int
+    cols: int
+    block: int
+    threads: int
+
+    @property
+    def lanes(self) -> int:
+        return ISAS[self.isa].lanes
+
+    @property
+    def tiles_w(self) -> int:
+        return -(-self.p.ow // self.m)
+
+    @property
+    def tiles(self) -> int:
+        return -(-self.p.oh // self.m) * self.tiles_w
+
+    @property
+    def n_blocks(self) -> int:
+        return -(-self.tiles // self.block)
+
+    @property
+    def kgroups(self) -> int:
+        return -(-blocks(self.p.co, self.lanes) // self.cols)
+
+    @property
+    def ksplits(self) -> int:
+        items = self.p.n * self.n_blocks
+        return 1 if items >= 2 * self.threads or self.threads == 1 else min(self.kgroups, self.threads)
+
+    @property
+    def elements(self) -> int:
+        return (self.m + 2) ** 2
+
+    @property
+    def v_bytes(self) -> int:
+        padded = -(-self.block // self.rows) * self.rows
+        return self.elements * padded * blocks(self.p.ci, self.lanes) * self.lanes * 4
+
+    @property
+    def p_bytes(self) -> int:
+        padded = -(-self.block // self.rows) * self.rows
+        return self.elements * padded * -(-self.kgroups // self.ksplits) * self.cols * self.lanes * 4
+
+    @property
+    def scratch_bytes(self) -> int:
+        return self.elements * self.lanes * 4 + self.v_bytes + self.p_bytes
+
+    @property
+    def u_bytes(self) -> int:
+        return self.elements * self.p.ci * self.kgroups * self.cols * self.lanes * 4
+
+    def pack(self, w: np.ndarray) -> np.ndarray:
+        """[co, ci, 3, 3] -> u [splits][element][kgroups of the split][ci][nr]; float64 until it is packed."""
+        g, nr = matrices(self.m).g, self.cols * self.lanes
+        u = np.einsum("ij,kcjl,ml->imck", g, w.astype(np.float64), g, optimize=True)
+        u = u.reshape(self.elements, self.p.ci, self.p.co).astype(np.float32)
+        u = np.pad(u, ((0, 0), (0, 0), (0, self.kgroups * nr - self.p.co)))
+        u = u.reshape(self.elements, self.p.ci, self.kgroups, nr).transpose(0, 2, 1, 3)
+        edges = [self.kgroups * s // self.ksplits for s in range(self.ksplits + 1)]
+        return np.concatenate([u[:, a:b].ravel() for a, b in zip(edges, edges[1:], strict=False)])
+
+    @property
+    def time_s(self) -> float:
+        p, nr = self.p, self.cols * self.lanes
+        full, rest = divmod(self.tiles, self.block)
+        row_tiles = full * -(-self.block // self.rows) + -(-rest // self.rows)
+        macs = p.n * row_tiles * self.rows * self.elements * p.ci * self.kgroups * nr
+        products = macs / (tuning.PEAK_MACS[self.isa] * tuning.TILE_EFFICIENCY[self.isa][self.rows, self.cols])
+        vectors = p.n * self.tiles * self.elements * (blocks(p.ci, self.lanes) + blocks(p.co, self.lanes))
+        transforms = vectors * tuning.WINOGRAD_VECTOR_S[self.m]
+        passes = p.n * self.n_blocks
+        spilled = max(0, self.v_bytes + self.p_bytes - tuning.L2_BYTES) * 2
+        bandwidth = tuning.L3_BANDWIDTH if passes > 1 else tuning.MEMORY_BANDWIDTH
+        return products + transforms + passes * (self.u_bytes / bandwidth + spilled / tuning.L3_BANDWIDTH) * 0.5
+
+
+def emit(r: Request, plan: Plan, e: Emitter) -> None:
+    p, nr = plan.p, plan.cols * plan.lanes
+    w, bias = conv.weights(r)
+    bias = np.zeros(p.co, np.float32) if bias is None else bias
+    e.row(
+        kernel(plan.isa, plan.m, plan.rows, plan.cols),
+        x=e.input(0),
+        u=e.weights(f"winograd f{plan.m}x3 {plan.cols} {plan.ksplits}", lambda: plan.pack(w)),
+        bias=e.weights(f"bias {plan.kgroups * nr}", lambda: conv.padded_bias(bias, plan.kgroups * nr)),
+        res=e.input(3) if conv.has_residual(r) else 0,
+        y=e.output(),
+        scratch=e.scratch(plan.scratch_bytes * plan.threads),
+        items=p.n * plan.n_blocks * plan.ksplits,
+        ksplits=plan.ksplits,
+        n_blocks=plan.n_blocks,
+        block=plan.block,
+        tiles=plan.tiles,
+        tiles_w=plan.tiles_w,
+        kgroups=plan.kgroups,
+        kblocks=blocks(p.co, plan.lanes),
+        ci=p.ci,
+        cblocks=blocks(p.ci, plan.lanes),
+        h=p.h,
+        w=p.w,
+        oh=p.oh,
+        ow=p.ow,
+        pt=p.pt,
+        pl=p.pl,
+        scratch_bytes=plan.scratch_bytes,
+        images=p.n,
+        **conv.epilogue(e, r.op.activation, plan.isa),
+    )
+
+
+def block_sizes(tiles: int, rows: int) -> Iterable[int]:
+    """Even shares of all tiles, in whole register tiles."""
+    row_tiles = -(-tiles // rows)
+    counts = {-(-row_tiles // parts) for parts in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)}
+    return sorted({min(tiles, count * rows) for count in counts})
+
+
+@lowers("Conv")
+def winograd(r: Request) -> Iterable[Choice]:
+    """F(2), F(4) and F(6) for 3x3 kernels of stride 1; for each the register tile and block with the least cost."""
+    p = conv.problem(r)
+    if p is None or not can_block(r.inputs[0]) or (p.kh, p.kw, p.sh, p.sw, p.dh, p.dw, p.g) != (3, 3, 1, 1, 1, 1, 1):
+        return
+    residual = ("blocked",) if conv.has_residual(r) else ()
+    inputs = ("blocked", None, None, *residual)[: len(r.inputs)]
+    for m in (2, 4, 6):
+        plans = [
+            Plan(p, r.isa.name, m, rows, cols, block, r.threads)
+            for rows, cols in tuning.WINOGRAD_TILES[r.isa.name]
+            for block in block_sizes(-(-p.oh // m) * -(-p.ow // m), rows)
+        ]
+        best = min(
+            (plan for plan in plans if plan.block * p.ci < 1 << 20), key=lambda plan: plan.time_s, default=plans[0]
+        )
+        saved = p.macs / (best.elements * p.n * best.tiles * p.ci * p.co)
+        reason = f"{saved:.2f} times fewer multiply-adds, {best.rows}x{best.cols} tile, blocks of {best.block} tiles"
+        yield Choice(f"winograd_f{m}x3", inputs, "blocked", best.time_s, reason, functools.partial(emit, r, best))
