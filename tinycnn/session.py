@@ -1,0 +1,267 @@
+"""InferenceSession and SessionOptions in onnxruntime's shape, so that a user changes one import."""
+
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinycnn.errors import FeedError, FeedTypeError, OptionError
+from tinycnn.ir import Graph, TensorSpec
+
+if TYPE_CHECKING:
+    from tinycnn.runtime.network import Network, Plan
+
+CPU = "CPUExecutionProvider"
+ONNX_TYPES = {"float32": "float", "float64": "double", "bool": "bool", "object": "string", "str": "string"}
+ALGORITHMS = ("direct", "im2col", "winograd_f2x3", "winograd_f4x3", "winograd_f6x3", "depthwise")
+NETWORKS_KEPT = 8
+
+
+def get_available_providers() -> list[str]:
+    """The providers that a session may be asked for here."""
+    return [CPU]
+
+
+@dataclass
+class SessionOptions:
+    """What a session may be told. The first group has onnxruntime's names.
+
+    intra_op_num_threads   threads of one inference; 0: as many processors as this process may use
+    conv_algorithm         one of ALGORITHMS for all convolutions that it can compute, or a mapping from node name to
+                           algorithm; None: the cost model chooses
+    dropout                "identity" (ONNX's meaning) or "scale": the network was trained with the original dropout,
+                           which scales by the keep probability at test time (Srivastava et al. 2014, JMLR 15, section 10)
+    """
+
+    intra_op_num_threads: int = 0
+    inter_op_num_threads: int = 0
+    log_severity_level: int = 2
+    log_verbosity_level: int = 0
+    logid: str = ""
+    enable_cpu_mem_arena: bool = True
+    enable_mem_pattern: bool = True
+    use_deterministic_compute: bool = True
+    session_config: dict[str, str] = field(default_factory=dict)
+    conv_algorithm: str | Mapping[str, str] | None = None
+    dropout: str = "identity"
+
+    def add_session_config_entry(self, key: str, value: str) -> None:
+        """Kept and otherwise ignored: onnxruntime's entries speak of onnxruntime's inside."""
+        self.session_config[key] = value
+
+    def algorithms(self) -> dict[str, str]:
+        """Node name -> algorithm, "" for all. Raises OptionError for an algorithm that does not exist."""
+        wish = self.conv_algorithm or {}
+        named = {"": wish} if isinstance(wish, str) else dict(wish)
+        for algorithm in named.values():
+            if algorithm not in ALGORITHMS:
+                raise OptionError(f"conv_algorithm {algorithm!r}: it must be one of {', '.join(ALGORITHMS)}")
+        return named
+
+
+@dataclass(frozen=True)
+class NodeArg:
+    """An input or output. shape holds ints, and strings for sizes that a feed decides; type is as "tensor(float)"."""
+
+    name: str
+    shape: list[int | str | None]
+    type: str
+
+    @classmethod
+    def of(cls, name: str, spec: TensorSpec | None) -> "NodeArg":
+        if spec is None:
+            return cls(name, [], "tensor(float)")
+        return cls(name, list(spec.shape or ()), f"tensor({ONNX_TYPES.get(spec.dtype.name, spec.dtype.name)})")
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """What the model says of itself."""
+
+    producer_name: str
+    graph_name: str
+    domain: str
+    description: str
+    graph_description: str
+    version: int
+    custom_metadata_map: dict[str, str]
+
+
+def check_feed(name: str, value: Any, spec: TensorSpec) -> np.ndarray:
+    """The feed as an array. Raises FeedTypeError and FeedError, naming the input and what it takes."""
+    if not isinstance(value, np.ndarray):
+        if not hasattr(value, "__array__") and not isinstance(value, list | tuple | int | float):
+            raise FeedTypeError(f"input {name!r}: an array is needed, not {type(value).__name__}")
+        try:
+            value = np.asarray(value, spec.dtype)
+        except (TypeError, ValueError) as error:
+            raise FeedTypeError(f"input {name!r}: {error}") from None
+    if value.dtype != spec.dtype:
+        raise FeedTypeError(f"input {name!r} takes {spec.dtype.name}, not {value.dtype.name}; convert it with .astype")
+    shape = spec.shape
+    if shape is not None:
+        fits = len(shape) == value.ndim and all(
+            not isinstance(d, int) or d == got for d, got in zip(shape, value.shape, strict=False)
+        )
+        if not fits:
+            wanted = "x".join(map(str, shape)) or "scalar"
+            raise FeedError(f"input {name!r} takes {wanted}, not {'x'.join(map(str, value.shape)) or 'scalar'}")
+    return value
+
+
+class InferenceSession:
+    """A model, ready to run.
+
+    path_or_bytes  file of an ONNX model, its bytes, or a `tinycnn.Graph`
+    sess_options   SessionOptions
+    providers      names, in order of preference; only "CPUExecutionProvider" exists here
+
+    Raises ModelFormatError, UnsupportedModelError or LimitError when the model cannot be used, OptionError for options
+    and providers that do not exist. Nothing falls back silently.
+    """
+
+    def __init__(
+        self,
+        path_or_bytes: "str | os.PathLike[str] | bytes | Graph | Any",
+        sess_options: SessionOptions | None = None,
+        providers: Sequence[str | tuple[str, Any]] | None = None,
+        provider_options: Any = None,
+    ):
+        self.source, self.options = path_or_bytes, sess_options or SessionOptions()
+        for provider in providers or ():
+            name = provider if isinstance(provider, str) else provider[0]
+            if name not in get_available_providers():
+                raise OptionError(f"provider {name!r} is not available here; available: {get_available_providers()}")
+        self.algorithms = self.options.algorithms()
+        self.lock = threading.Lock()
+        self.networks: dict[tuple[str, ...], Network] = {}
+        graph = self.load()
+        self.declared, self.imported = graph, as_f32(graph)
+        self.network = self.network_for(graph.outputs)
+        self.casts = [self.cast_of(name) for name in graph.outputs]
+        shapes = {name: spec.shape for name, spec in graph.inputs.items()}
+        if all(spec.is_static for spec in graph.inputs.values()):
+            self.network.plan(shapes)  # type: ignore[arg-type]
+
+    def load(self) -> Graph:
+        if isinstance(self.source, Graph):
+            return self.source
+        from tinycnn.converters import load_onnx
+
+        return load_onnx(self.source, dropout=self.options.dropout)
+
+    def cast_of(self, name: str) -> np.dtype | None:
+        spec = self.declared.specs.get(name)
+        return spec.dtype if spec is not None and spec.dtype == np.float16 else None
+
+    def network_for(self, outputs: tuple[str, ...]) -> "Network":
+        """The network that computes these values, any of the model's."""
+        from tinycnn import passes
+        from tinycnn.kernels.cpu import isa
+        from tinycnn.planner.lower import Options
+        from tinycnn.runtime.network import Network
+        from tinycnn.runtime.team import default_threads
+
+        with self.lock:
+            if outputs not in self.networks:
+                graph = passes.run(self.imported.replace(outputs=outputs).pruned(), passes.LOAD)
+                threads = self.options.intra_op_num_threads or default_threads()
+                self.networks[outputs] = Network(graph, Options(isa.current(), threads, self.algorithms))
+                while len(self.networks) > NETWORKS_KEPT:
+                    self.networks.pop(list(self.networks)[1])
+            return self.networks[outputs]
+
+    def run(
+        self, output_names: Sequence[str] | None, input_feed: Mapping[str, Any], run_options: Any = None
+    ) -> list[np.ndarray]:
+        """The named values, or all outputs for None. Any value of the model may be named, not only its outputs.
+
+        input_feed  input name -> array of the dtype and shape that `get_inputs` tells
+        Raises FeedError and FeedTypeError, naming the input or output at fault.
+        """
+        network, casts = self.network, self.casts
+        if output_names:
+            names = tuple(output_names)
+            if names != self.declared.outputs:
+                network, casts = self.chosen(names), [self.cast_of(name) for name in names]
+        feeds = self.check_feeds(input_feed, network)
+        results = network.run(feeds)
+        return [y if c is None or y.dtype != np.float32 else y.astype(c) for y, c in zip(results, casts, strict=True)]
+
+    def chosen(self, names: tuple[str, ...]) -> "Network":
+        known = {*self.imported.inputs, *self.imported.constants, *self.imported.producers()}
+        for name in names:
+            if name not in known:
+                raise FeedError(f"the model has no value {name!r}; its outputs are {list(self.declared.outputs)}")
+        return self.network_for(names)
+
+    def check_feeds(self, feeds: Mapping[str, Any], network: "Network") -> dict[str, np.ndarray]:
+        inputs = self.declared.inputs
+        if len(feeds) != len(inputs) or any(name not in inputs for name in feeds):
+            unknown = sorted(set(feeds) - set(inputs))
+            missing = [name for name in inputs if name not in feeds]
+            if unknown:
+                raise FeedError(f"the model has no input {unknown[0]!r}; its inputs are {list(inputs)}")
+            raise FeedError(f"input {missing[0]!r} is missing; the model's inputs are {list(inputs)}")
+        checked = {}
+        for name, spec in inputs.items():
+            array = check_feed(name, feeds[name], spec)
+            checked[name] = array.astype(np.float32) if array.dtype == np.float16 else array
+        return {name: checked[name] for name in network.graph.inputs}
+
+    def plan(self, shapes: Mapping[str, tuple[int, ...]]) -> "Plan":
+        """What runs for these input shapes: for `inspect` and for those who want more."""
+        return self.network.plan(shapes)
+
+    def get_inputs(self) -> list[NodeArg]:
+        return [NodeArg.of(name, spec) for name, spec in self.declared.inputs.items()]
+
+    def get_outputs(self) -> list[NodeArg]:
+        return [NodeArg.of(name, self.declared.specs.get(name)) for name in self.declared.outputs]
+
+    def get_overridable_initializers(self) -> list[NodeArg]:
+        return []
+
+    def get_modelmeta(self) -> ModelMetadata:
+        m = dict(self.declared.metadata)
+        told = {key: m.pop(key, "") for key in ("producer_name", "domain", "description", "graph_description")}
+        version = m.pop("model_version", "0")
+        return ModelMetadata(
+            told["producer_name"], self.declared.name, told["domain"], told["description"], told["graph_description"],
+            int(version) if version.lstrip("-").isdigit() else 0, m,
+        )  # fmt: skip
+
+    def get_providers(self) -> list[str]:
+        return [CPU]
+
+    def get_provider_options(self) -> dict[str, dict[str, str]]:
+        return {CPU: {}}
+
+    def get_session_options(self) -> SessionOptions:
+        return self.options
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return InferenceSession, (self.source, self.options)
+
+
+def as_f32(graph: Graph) -> Graph:
+    """f16 inputs and values as f32: the session converts at the border."""
+    half = np.dtype(np.float16)
+
+    def widen(spec: TensorSpec) -> TensorSpec:
+        return TensorSpec(spec.shape, np.dtype(np.float32)) if spec.dtype == half else spec
+
+    return graph.replace(inputs={name: widen(spec) for name, spec in graph.inputs.items()}, specs={})
+
+
+def load(path_or_bytes: "str | os.PathLike[str] | bytes | Any", dropout: str = "identity") -> Graph:
+    """The graph of an ONNX model, as imported: no pass has run.
+
+    Raises ModelFormatError, UnsupportedModelError or LimitError when the model cannot be used.
+    """
+    from tinycnn.converters import load_onnx
+
+    return load_onnx(path_or_bytes, dropout=dropout)
