@@ -7,7 +7,16 @@ from tests.kernels.cpu.harness import ArrayEmitter, Buffer
 from tinycnn.kernels.cpu import isa, reorder
 from tinycnn.kernels.lowering import blocked_size, from_blocked, to_blocked
 
-SHAPES = [(1, 1, 1, 1), (2, 3, 5, 7), (1, 16, 4, 4), (3, 17, 1, 1), (1, 37, 23), (2, 33, 16, 3), (1, 64, 7, 7), (5, 32, 1)]
+SHAPES = [
+    (1, 1, 1, 1),
+    (2, 3, 5, 7),
+    (1, 16, 4, 4),
+    (3, 17, 1, 1),
+    (1, 37, 23),
+    (2, 33, 16, 3),
+    (1, 64, 7, 7),
+    (5, 32, 1),
+]
 
 
 def run(kernel, values, x, size, threads):

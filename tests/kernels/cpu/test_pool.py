@@ -1,0 +1,95 @@
+"""Windows over every kind of edge, in both layouts, against the operators' references."""
+
+import numpy as np
+import pytest
+
+from tests.kernels.cpu.harness import choices, execute, request
+from tinycnn.kernels.cpu import isa
+from tinycnn.ops import REGISTRY
+
+WINDOWS = [
+    ((1, 3, 6, 9), {"kernel_shape": (2, 2), "strides": (2, 2)}),
+    ((2, 17, 11, 13), {"kernel_shape": (3, 3), "strides": (2, 2), "pads": (1, 1, 1, 1)}),
+    ((1, 33, 7, 14), {"kernel_shape": (3, 3), "pads": (1, 1, 1, 1)}),
+    ((2, 5, 9, 23), {"kernel_shape": (2, 5), "strides": (3, 1), "pads": (0, 3, 1, 2)}),
+    ((1, 4, 12, 19), {"kernel_shape": (3, 2), "strides": (1, 2), "dilations": (2, 3), "pads": (2, 0, 1, 2)}),
+    ((1, 7, 8, 10), {"kernel_shape": (3, 3), "strides": (2, 2), "ceil_mode": 1}),
+    ((1, 7, 9, 10), {"kernel_shape": (3, 2), "strides": (2, 3), "pads": (1, 0, 0, 1), "ceil_mode": 1}),
+    ((3, 2, 1, 1), {"kernel_shape": (1, 1)}),
+    ((2, 19, 31), {"kernel_shape": (4,), "strides": (2,), "pads": (1, 2)}),
+]
+GLOBALS = [(2, 19, 7, 7), (1, 16, 1, 1), (3, 5, 13, 11), (1, 37, 23)]
+
+
+def sample(shape):
+    return np.random.default_rng(len(shape)).standard_normal(shape, np.float32)
+
+
+def available(name):
+    if not isa.ISAS[name].needs <= isa.host_features():
+        pytest.skip(f"this processor lacks {name}")
+    return isa.ISAS[name]
+
+
+def run_all(op, x, name):
+    """Outputs of every choice, the same whatever the number of threads."""
+    r = request(op, [x], [], "plain", available(name), 1)
+    offered = choices(r)
+    assert offered
+    for choice in offered:
+        [y] = execute(r, choice, [x], 1)
+        for threads in (2, 3):
+            np.testing.assert_array_equal(execute(r, choice, [x], threads)[0], y)
+        yield y
+
+
+@pytest.mark.parametrize("name", isa.ISAS)
+@pytest.mark.parametrize("shape, attributes", WINDOWS, ids=str)
+def test_max_is_exact(name, shape, attributes):
+    x, op = sample(shape), REGISTRY["MaxPool"](**attributes)
+    for y in run_all(op, x, name):
+        np.testing.assert_array_equal(y, op.reference(x)[0])
+
+
+@pytest.mark.parametrize("name", isa.ISAS)
+@pytest.mark.parametrize("include", [0, 1])
+@pytest.mark.parametrize("shape, attributes", WINDOWS, ids=str)
+def test_average_rounds_once_a_tap(name, shape, attributes, include):
+    x, op = sample(shape), REGISTRY["AveragePool"](**attributes, count_include_pad=include)
+    bound = (np.prod(attributes["kernel_shape"]) + 2) * 2**-24 * op.reference(np.abs(x))[0]
+    for y in run_all(op, x, name):
+        assert (np.abs(y - op.reference(x)[0]) <= bound).all()
+
+
+@pytest.mark.parametrize("name", isa.ISAS)
+@pytest.mark.parametrize("place", [(0, 0), (3, 5), (6, 8)])
+def test_max_of_a_nan_is_a_nan(name, place):
+    x, op = sample((1, 18, 7, 9)), REGISTRY["MaxPool"](kernel_shape=(3, 3), pads=(1, 1, 1, 1))
+    x[(0, 17, *place)] = np.nan
+    x[0, 3] = -np.inf
+    for y in run_all(op, x, name):
+        np.testing.assert_array_equal(y, op.reference(x)[0])
+
+
+@pytest.mark.parametrize("name", isa.ISAS)
+@pytest.mark.parametrize("shape", GLOBALS, ids=str)
+def test_whole_images(name, shape):
+    x = sample(shape)
+    op = REGISTRY["GlobalMaxPool"]()
+    for y in run_all(op, x, name):
+        np.testing.assert_array_equal(y, op.reference(x)[0])
+    op = REGISTRY["GlobalAveragePool"]()
+    bound = (np.prod(shape[2:]) / 4 + 8) * 2**-24 * op.reference(np.abs(x))[0]
+    for y in run_all(op, x, name):
+        assert (np.abs(y - op.reference(x)[0]) <= bound).all()
+    x[0, 0, ..., -1] = np.nan
+    op = REGISTRY["GlobalMaxPool"]()
+    for y in run_all(op, x, name):
+        np.testing.assert_array_equal(y, op.reference(x)[0])
+
+
+def test_no_kernel_for_indices():
+    x, op = sample((1, 3, 6, 9)), REGISTRY["MaxPool"](kernel_shape=(2, 2))
+    r = request(op, [x], [], "plain", isa.ISAS["portable"], 1)
+    node = type(r.node)(op, r.node.inputs, ("y", "indices"), "node")
+    assert not choices(type(r)(node, r.inputs, r.outputs * 2, r.values, r.layouts, r.isa, 1))

@@ -1,0 +1,166 @@
+"""Max and average pooling over windows, a vector of channels (blocked) or one number (plain) at a time."""
+
+import functools
+from collections.abc import Callable, Iterable
+from types import SimpleNamespace
+from typing import Any, Literal
+
+import numpy as np
+
+from tinycnn.kernels.cpu import tuning
+from tinycnn.kernels.cpu.conv import pair
+from tinycnn.kernels.cpu.isa import ISAS
+from tinycnn.kernels.kernel import Kernel, Range, fields
+from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, can_block, lowers
+
+Function = Literal["max", "avg"]
+
+# Taps in the first ct rows above, cb below, cl left and cr right of the image count for an average, as zeros.
+FIELDS = fields("x:addr y:addr images h w oh ow kh kw sh sw dh dw pt pl ct cl cb cr")
+
+
+@functools.cache
+def pool(function: Function, layout: Layout, isa: str) -> Kernel:
+    """f32 [images, h, w, lanes] -> [images, oh, ow, lanes]; the plain layout has one lane."""
+    lanes = ISAS[isa].lanes if layout == "blocked" else 1
+
+    def build() -> Callable[..., Any]:
+        from tinycnn.kernels.cpu.simd import at_least, inline, store, vectors, where_eq
+
+        vector = vectors(lanes)
+        load, splat = vector.load, vector.splat
+        size = 4 * lanes
+        is_max = function == "max"
+        start = -np.inf if is_max else 0.0
+
+        @inline
+        def combine(acc, x):
+            return where_eq(x, x, at_least(x, acc), x) if is_max else acc + x
+
+        @inline
+        def counted(first, step, k, low, high):
+            count = 0
+            for i in range(k):
+                count += low <= first + i * step < high
+            return count
+
+        @inline
+        def one(x, y, row, col, h, w, kh, kw, dh, dw, rows, cl, cr):
+            acc = splat(np.float32(start))
+            for i in range(kh):
+                r = row + i * dh
+                if 0 <= r < h:
+                    for j in range(kw):
+                        c = col + j * dw
+                        if 0 <= c < w:
+                            acc = combine(acc, load(x + size * (r * w + c)))
+            if not is_max:
+                count = max(1, rows * counted(col, dw, kw, -cl, w + cr))
+                acc = acc * splat(np.float32(1) / np.float32(count))
+            store(y, acc)
+
+        @inline
+        def four(x, y, row, col, h, w, kh, kw, sw, dh, dw, rows):
+            """Four pixels whose windows leave the image neither left nor right."""
+            a0 = a1 = a2 = a3 = splat(np.float32(start))
+            step = size * sw
+            for i in range(kh):
+                r = row + i * dh
+                if 0 <= r < h:
+                    p = x + size * (r * w + col)
+                    for _ in range(kw):
+                        a0 = combine(a0, load(p))
+                        a1 = combine(a1, load(p + step))
+                        a2 = combine(a2, load(p + 2 * step))
+                        a3 = combine(a3, load(p + 3 * step))
+                        p += size * dw
+            if not is_max:
+                share = splat(np.float32(1) / np.float32(max(1, rows * kw)))
+                a0, a1, a2, a3 = a0 * share, a1 * share, a2 * share, a3 * share
+            store(y, a0)
+            store(y + size, a1)
+            store(y + 2 * size, a2)
+            store(y + 3 * size, a3)
+
+        def kernel(x, y, images, h, w, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, ct, cl, cb, cr, thread, threads):
+            pieces = images * oh
+            piece, last = pieces * thread // threads, pieces * (thread + 1) // threads
+            inner = min(ow, (pl + sw - 1) // sw)
+            outer = min(ow, max(inner, (w - 1 + pl - (kw - 1) * dw) // sw + 1))
+            image, oy = piece // oh, piece % oh
+            while piece < last:
+                source, target = x + size * image * h * w, y + size * piece * ow
+                row = oy * sh - pt
+                rows = counted(row, dh, kh, -ct, h + cb)
+                ox = 0
+                while ox < ow:
+                    wide = outer - inner >= 4 and inner <= ox < outer
+                    if wide:
+                        ox = min(ox, outer - 4)
+                    q, col = target + size * ox, ox * sw - pl
+                    if wide:
+                        four(source, q, row, col, h, w, kh, kw, sw, dh, dw, rows)
+                    else:
+                        one(source, q, row, col, h, w, kh, kw, dh, dw, rows, cl, cr)
+                    ox += 4 if wide else 1
+                piece += 1
+                oy += 1
+                if oy == oh:
+                    image, oy = image + 1, 0
+
+        return kernel
+
+    def ranges(v: SimpleNamespace) -> Iterable[Range]:
+        yield Range("x", 0, 4 * lanes * v.images * v.h * v.w)
+        yield Range("y", 0, 4 * lanes * v.images * v.oh * v.ow, writes=True)
+
+    name = f"{function}pool_f32_{f'nchw{lanes}c' if layout == 'blocked' else 'nchw'}__{isa}"
+    return Kernel(name, FIELDS, build, ranges, isa)
+
+
+def kernels(isa: str) -> Iterable[Kernel]:
+    for function in ("max", "avg"):
+        for layout in ("blocked", "plain"):
+            yield pool(function, layout, isa)
+
+
+def geometry(r: Request, include_pad: bool) -> dict[str, int] | None:
+    """Values of the fields after `images`; None unless the input is f32, 1-d or 2-d, and no axis is empty."""
+    x, y, op = r.inputs[0], r.outputs[0], r.op
+    if not can_block(x) or x is None or 0 in x.dims or 0 in y.dims:
+        return None
+    kh, kw = pair(op.kernel_shape, 1)
+    sh, sw = pair(op.strides, 1)
+    dh, dw = pair(op.dilations, 1)
+    pads = op.pads or (0,) * 4
+    pt, pl, pb, pr = pads if len(pads) == 4 else (0, pads[0], 0, pads[1])
+    h, w = (1, *x.dims[2:])[-2:]
+    oh, ow = (1, *y.dims[2:])[-2:]
+    counted = (pt, pl, pb, pr) if include_pad else (0, 0, 0, 0)
+    sizes = {"h": h, "w": w, "oh": oh, "ow": ow, "kh": kh, "kw": kw, "sh": sh, "sw": sw, "dh": dh, "dw": dw}
+    return sizes | {"pt": pt, "pl": pl} | dict(zip(("ct", "cl", "cb", "cr"), counted, strict=True))
+
+
+@lowers("MaxPool", "AveragePool")
+def windows(r: Request) -> Iterable[Choice]:
+    """Both layouts; not where the indices of the maxima are wanted."""
+    function: Function = "max" if r.node.kind == "MaxPool" else "avg"
+    values = geometry(r, function == "avg" and bool(r.op.count_include_pad))
+    if values is None or any(r.node.outputs[1:]):
+        return
+    n, c = r.outputs[0].dims[:2]
+    for layout in ("blocked", "plain"):
+        lanes = r.isa.lanes if layout == "blocked" else 1
+        images = n * blocks(c, lanes)
+        yield choice(r, pool(function, layout, r.isa.name), images, lanes, layout, values)
+
+
+def choice(r: Request, kernel: Kernel, images: int, lanes: int, layout: Layout, v: dict[str, int]) -> Choice:
+    def emit(e: Emitter) -> None:
+        e.row(kernel, x=e.input(0), y=e.output(), images=images, **v)
+
+    pixels = images * v["oh"] * v["ow"]
+    taps_s = 2 * pixels * v["kh"] * v["kw"] * r.isa.lanes / tuning.PEAK_MACS[r.isa.name]
+    moved_s = tuning.transfer_s(4 * lanes * (images * v["h"] * v["w"] + pixels))
+    reason = f"{v['kh']}x{v['kw']} taps a pixel, {lanes} channels at once"
+    return Choice("pool", [layout], layout, max(taps_s, moved_s), reason, emit)
