@@ -234,8 +234,8 @@ class Plan:
         transforms = vectors * tuning.WINOGRAD_VECTOR_S[self.m]
         passes = p.n * self.n_blocks
         spilled = max(0, self.v_bytes + self.p_bytes - tuning.L2_BYTES) * 2
-        bandwidth = tuning.L3_BANDWIDTH if passes > 1 else tuning.MEMORY_BANDWIDTH
-        return products + transforms + passes * (self.u_bytes / bandwidth + spilled / tuning.L3_BANDWIDTH) * 0.5
+        bandwidth = tuning.L3_BANDWIDTH if self.u_bytes < tuning.L3_BYTES else tuning.MEMORY_BANDWIDTH
+        return products + transforms + passes * (self.u_bytes / bandwidth + spilled / tuning.L3_BANDWIDTH)
 
 
 def emit(r: Request, plan: Plan, e: Emitter) -> None:

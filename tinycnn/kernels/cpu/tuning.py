@@ -16,7 +16,7 @@ TILES: Mapping[str, tuple[tuple[int, int], ...]] = {
 PEAK_MACS: Mapping[str, float] = {"avx512": 95e9, "avx2": 48e9, "portable": 12e9}
 
 # Bytes a second of one core: streaming from memory, and within L2.
-MEMORY_BANDWIDTH = 12e9
+MEMORY_BANDWIDTH = 10e9
 CACHE_BANDWIDTH = 60e9
 
 # Bytes of L2 that one thread's working set may fill.
@@ -52,4 +52,14 @@ WINOGRAD_TILES: Mapping[str, tuple[tuple[int, int], ...]] = {
 WINOGRAD_VECTOR_S: Mapping[int, float] = {2: 1.5e-9, 4: 1.5e-9, 6: 2.0e-9}
 
 # Bytes a second of one core from the last level cache.
-L3_BANDWIDTH = 25e9
+L3_BANDWIDTH = 20e9
+
+# Bytes of the last level cache that one session may count on.
+L3_BYTES = 24 << 20
+
+# Depthwise convolution: outputs of one register tile, and the (kernel width, stride) that have kernels of their own.
+DEPTHWISE_ROWS: Mapping[str, tuple[int, ...]] = {"avx512": (14, 7), "avx2": (7,), "portable": (7,)}
+DEPTHWISE_WINDOWS: tuple[tuple[int, int], ...] = ((3, 1), (3, 2), (5, 1), (5, 2), (7, 1))
+
+# Share of the peak that a depthwise tile reaches in cache: with separate and with shared input vectors.
+DEPTHWISE_EFFICIENCY: tuple[float, float] = (0.5, 0.85)
