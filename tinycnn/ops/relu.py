@@ -1,6 +1,7 @@
 """Relu: max(x, 0)."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -9,7 +10,9 @@ from tinycnn.ops.activation import Activation, _Elementwise
 
 @dataclass(frozen=True)
 class Relu(_Elementwise):
-    """Elementwise max(x, 0); NaN propagates.  Source: ONNX Relu, opset 14."""
+    """max(x, 0), of floats and signed integers; NaN propagates.  Source: ONNX Relu, opset 14."""
+
+    dtypes: ClassVar[str] = "fi"
 
     def activation(self, *parameters: np.ndarray | None) -> Activation:
         return Activation("clamp", 0.0, float("inf"))

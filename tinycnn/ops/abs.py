@@ -1,0 +1,18 @@
+"""Abs: the absolute value."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tinycnn.ops.activation import Activation, _Elementwise
+
+
+@dataclass(frozen=True)
+class Abs(_Elementwise):
+    """|x|, of floats and integers.  Source: ONNX Abs, opset 13."""
+
+    dtypes: ClassVar[str] = "fiu"
+
+    def activation(self, *parameters: np.ndarray | None) -> Activation:
+        return Activation("abs")

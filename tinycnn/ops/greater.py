@@ -1,0 +1,15 @@
+"""Greater: which elements are greater."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinycnn.ops.broadcast import _Comparison
+
+
+@dataclass(frozen=True)
+class Greater(_Comparison):
+    """a > b, broadcast.  Source: ONNX Greater, opset 13."""
+
+    def compare(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return a > b

@@ -1,0 +1,15 @@
+"""Log: the natural logarithm."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinycnn.ops.activation import Activation, _Elementwise
+
+
+@dataclass(frozen=True)
+class Log(_Elementwise):
+    """log(x); NaN below zero, -inf at zero.  Source: ONNX Log, opset 13."""
+
+    def activation(self, *parameters: np.ndarray | None) -> Activation:
+        return Activation("log")

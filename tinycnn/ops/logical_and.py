@@ -1,0 +1,18 @@
+"""And: the logical conjunction."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tinycnn.ops.broadcast import _Comparison
+
+
+@dataclass(frozen=True)
+class And(_Comparison):
+    """a and b, broadcast, of bool.  Source: ONNX And, opset 7."""
+
+    dtypes: ClassVar[str] = "b"
+
+    def compare(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return a & b

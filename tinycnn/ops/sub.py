@@ -1,0 +1,15 @@
+"""Sub: the difference of two tensors."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinycnn.ops.broadcast import _Arithmetic
+
+
+@dataclass(frozen=True)
+class Sub(_Arithmetic):
+    """a - b, broadcast.  Source: ONNX Sub, opset 14."""
+
+    def combine(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return a - b
