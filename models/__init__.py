@@ -1,1 +1,24 @@
-"""Part of tinycnn."""
+"""Trained networks with their cards, and the way from a picture to their input. Names load on first use."""
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "Accuracy": "cards",
+    "Card": "cards",
+    "Preprocess": "preprocess",
+    "card": "cards",
+    "card_names": "cards",
+    "load_picture": "preprocess",
+    "read_mnist": "mnist",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOME)
