@@ -5,8 +5,12 @@ from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields
+from tinycnn.kernels.lowering import Emitter
+from tinycnn.ops.activation import Activation
 
 NAMES = (
     "clamp", "leaky_relu", "elu", "selu", "celu", "sigmoid", "hard_sigmoid", "hard_swish", "swish", "tanh", "softplus",
@@ -100,6 +104,15 @@ def function(name: str, isa: str) -> Kernel:
 def nothing(row: SimpleNamespace) -> Iterable[Range]:
     """A routine touches what its caller has declared."""
     return ()
+
+
+def routine(e: Emitter, activation: Activation | None, isa: str) -> dict[str, Any]:
+    """Values of the fields `act:code act_args:addr` of a kernel that calls the function, zeros for none."""
+    if activation is None:
+        return {"act": 0, "act_args": 0}
+    slots = np.zeros(2, np.int64)
+    slots.view(np.float32)[0::2] = activation.alpha, activation.beta
+    return {"act": function(activation.function, isa), "act_args": e.weights(f"{activation}", lambda: slots)}
 
 
 def kernels(isa: str) -> Iterable[Kernel]:

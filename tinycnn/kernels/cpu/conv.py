@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tinycnn.kernels.cpu.activation import routine
 from tinycnn.kernels.lowering import Emitter, Request
 from tinycnn.ops.activation import Activation
 
@@ -92,14 +93,6 @@ def epilogue(e: Emitter, activation: Activation | None, isa: str) -> dict[str, A
     A clamp (relu, relu6, none) is applied in registers; any other function by calling its routine on what was just
     stored.
     """
-    lo, hi, act, act_args = -np.inf, np.inf, 0, 0
     if activation and activation.function == "clamp":
-        lo, hi = activation.alpha, activation.beta
-    elif activation:
-        from tinycnn.kernels.cpu.activation import function
-
-        act = function(activation.function, isa)
-        slots = np.zeros(2, np.int64)
-        slots.view(np.float32)[0::2] = activation.alpha, activation.beta
-        act_args = e.weights(f"{activation}", lambda: slots)
-    return {"lo": lo, "hi": hi, "act": act, "act_args": act_args}
+        return {"lo": activation.alpha, "hi": activation.beta, "act": 0, "act_args": 0}
+    return {"lo": -np.inf, "hi": np.inf, **routine(e, activation, isa)}

@@ -282,6 +282,12 @@ def store_part(typingctx, address, count, value):
     return types.void(intp, intp, value), codegen
 
 
+def extreme_ir(builder: Any, condition: str, a: Any, b: Any) -> Any:
+    """The greater or lesser of two; a NaN in either stays."""
+    ordered = builder.select(builder.fcmp_ordered(condition, a, b), a, b)
+    return builder.select(builder.fcmp_unordered("uno", a, a), a, ordered)
+
+
 def fold(name: str, codegen_pair: Callable[[Any, Any, Any], Any]) -> Callable[..., Any]:
     """A tree over the lanes: fixed order, so the same result every time."""
 
@@ -303,12 +309,14 @@ def fold(name: str, codegen_pair: Callable[[Any, Any, Any], Any]) -> Callable[..
 
 
 lane_sum = fold("sum", lambda builder, a, b: builder.fadd(a, b))
-lane_max = fold("max", lambda builder, a, b: builder.select(builder.fcmp_unordered(">", a, b), a, b))
+lane_max = fold("max", lambda builder, a, b: extreme_ir(builder, ">", a, b))
+lane_min = fold("min", lambda builder, a, b: extreme_ir(builder, "<", a, b))
 
 
 def vectors(lanes: int) -> SimpleNamespace:
-    """The functions that make vectors: load(address), load_part(address, count) with zeros behind, splat(f32),
-    load_splat(address of one f32)."""
+    """The functions that make vectors: load(address), load_or(address, count, vector) with the lanes of
+    the vector from lane `count` on, load_part(address, count) with zeros there, splat(f32), load_splat(address of one
+    f32)."""
     vector = VectorType(lanes)
     kind = llvm_type(lanes)
 
@@ -317,15 +325,19 @@ def vectors(lanes: int) -> SimpleNamespace:
         return vector(intp), lambda context, builder, sig, args: load_ir(builder, args[0], kind)
 
     @intrinsic
-    def load_part(typingctx, address, count):
+    def load_or(typingctx, address, count, other):
         def codegen(context, builder, sig, args):
             pointer = builder.inttoptr(args[0], kind.as_pointer())
             shape = ir.FunctionType(kind, [pointer.type, I32, ir.VectorType(I1, lanes), kind])
             f = cgutils.get_or_insert_function(builder.module, shape, f"llvm.masked.load.v{lanes}f32.p0")
             mask = tail_mask(builder, args[1], lanes)
-            return builder.call(f, [pointer, ir.Constant(I32, 4), mask, constant_ir(lanes, 0)])
+            return builder.call(f, [pointer, ir.Constant(I32, 4), mask, args[2]])
 
-        return vector(intp, intp), codegen
+        return (vector(intp, intp, vector), codegen) if other == vector else None
+
+    @inline
+    def load_part(address, count):
+        return load_or(address, count, splat(0.0))
 
     @intrinsic
     def splat(typingctx, x):
@@ -340,7 +352,9 @@ def vectors(lanes: int) -> SimpleNamespace:
             builder, load_ir(builder, args[0], F32), lanes
         )
 
-    return SimpleNamespace(load=load, load_part=load_part, splat=splat, load_splat=load_splat, lanes=lanes)
+    return SimpleNamespace(
+        load=load, load_or=load_or, load_part=load_part, splat=splat, load_splat=load_splat, lanes=lanes
+    )
 
 
 def scalar(numba_type: Any, llvm: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
