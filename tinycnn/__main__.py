@@ -1,0 +1,5 @@
+"""`python -m tinycnn` is the command line."""
+
+from tinycnn.cli import main
+
+main()

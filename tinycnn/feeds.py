@@ -1,0 +1,46 @@
+"""Feeds from files and results to files."""
+
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinycnn.errors import FeedError
+
+
+def load_feeds(items: Iterable[str]) -> dict[str, np.ndarray]:
+    """Arrays from `NAME=FILE.npy`. Raises FeedError for another form, or a file that holds no plain array."""
+    feeds = {}
+    for item in items:
+        name, _, path = item.partition("=")
+        if not name or not path:
+            raise FeedError(f"{item!r} is not NAME=FILE.npy")
+        try:
+            array = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise FeedError(f"{path}: not a readable .npy file: {error}") from None
+        if not isinstance(array, np.ndarray):
+            raise FeedError(f"{path}: holds several arrays; save one with numpy.save")
+        feeds[name] = array
+    return feeds
+
+
+def save_results(path: Path, results: Mapping[str, np.ndarray]) -> None:
+    """Writes an .npz whole or not at all."""
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".npz")
+    try:
+        with os.fdopen(handle, "wb") as f:
+            np.savez(f, **results)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def statistics(y: np.ndarray) -> dict[str, Any]:
+    numeric = y.size > 0 and y.dtype.kind in "biuf"
+    values = [float(f(y)) for f in (np.min, np.mean, np.max)] if numeric else [float("nan")] * 3
+    return {"dtype": y.dtype.name, "shape": list(y.shape), **dict(zip(("min", "mean", "max"), values, strict=True))}
