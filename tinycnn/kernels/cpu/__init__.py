@@ -8,7 +8,7 @@ from types import ModuleType
 
 from tinycnn.kernels.kernel import Kernel
 
-COMPILERS = frozenset({"simd", "sync"})
+COMPILERS = frozenset({"simd", "sliding", "sync", "vmath"})
 
 
 @functools.cache

@@ -1,0 +1,181 @@
+"""Depthwise convolution: each channel by its own kernel, a vector of channels at a time on the blocked layout.
+
+    y[ox .. ox + rows - 1][lanes] += x[ox * sw + kx * dw .. ][lanes] * w[ky, kx][lanes]
+
+A register tile holds neighbouring outputs of one row. Nothing is padded or copied: kernel rows outside the input are
+left out, and a tile that reaches over the left or right border reads zeros there.
+"""
+
+import functools
+from collections.abc import Iterable
+from types import SimpleNamespace
+
+import numpy as np
+
+from tinycnn.kernels.cpu import conv, tuning
+from tinycnn.kernels.cpu.conv import ConvProblem
+from tinycnn.kernels.cpu.isa import ISAS
+from tinycnn.kernels.kernel import Kernel, Range, fields
+from tinycnn.kernels.lowering import Choice, Emitter, Request, blocks, can_block, lowers, to_blocked
+
+FIELDS = fields(
+    "x:addr w:addr bias:addr res:addr y:addr act:code act_args:addr lo:f32 hi:f32 "
+    "planes cblocks h width oh ow kh kw sh sw dh dw pt pl"
+)
+
+
+@functools.cache
+def kernel(isa: str, rows: int, taps: int, stride: int) -> Kernel:
+    """For kernels `taps` wide, undilated; taps = 1: of any width and dilation. Stride 0: any stride."""
+    lanes = ISAS[isa].lanes
+    vector = 4 * lanes
+
+    def build():  # type: ignore[no-untyped-def]
+        from tinycnn.kernels.cpu.simd import call, inline, jit, tiles
+        from tinycnn.kernels.cpu.sliding import sliding
+
+        tile, slide = tiles(rows, 1, lanes), sliding(rows, taps, max(stride, 1), lanes)
+        zeros, finish = tile.zeros, tile.finish
+        update, update_at_border, span = slide.update, slide.update_at_border, slide.span
+
+        @inline
+        def kernel_row(acc, line, w, ix, width, kw, pace, dw, zero):
+            """`pace`: input pixels from one vector that `slide` reads to the next."""
+            for kx in range(0, kw, taps):
+                first = ix + kx * dw
+                source = line + first * vector
+                if first >= 0 and first + (span - 1) * pace < width:
+                    acc = update(acc, source, pace * vector, w + kx * vector)
+                else:
+                    acc = update_at_border(acc, source, pace * vector, w + kx * vector, first, pace, width, zero)
+            return acc
+
+        @jit
+        def output_row(x, w, b, r, y, lo, hi, width, ow, first, last, kw, sw, dw, pl, ky_bytes, zero):
+            """Kernel rows `first` to `last`, whose input rows lie ky_bytes apart from x on."""
+            step, pace = (sw, sw) if stride == 0 else (stride, 1)
+            for start in range(0, ow, rows):
+                ox = max(0, min(start, ow - rows))
+                acc = zeros()
+                for ky in range(first, last):
+                    acc = kernel_row(
+                        acc, x + ky * ky_bytes, w + ky * kw * vector, ox * step - pl, width, kw, pace, dw, zero
+                    )
+                residual = r + ox * vector if r != 0 else 0
+                finish(acc, b, residual, y + ox * vector, vector, 0, lo, hi, min(rows, ow - ox), 1)
+
+        def conv_depthwise(
+            x, w, bias, res, y, act, act_args, lo, hi,
+            planes, cblocks, h, width, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, thread, threads,
+        ):  # fmt: skip
+            zero = w + cblocks * kh * kw * vector
+            line = width * vector
+            item, stop = planes * oh * thread // threads, planes * oh * (thread + 1) // threads
+            plane, oy = item // oh, item % oh
+            block = plane % cblocks
+            while item < stop:
+                iy = oy * sh - pt
+                first, last = 0, kh
+                while first < last and iy + first * dh < 0:
+                    first += 1
+                while first < last and iy + (last - 1) * dh >= h:
+                    last -= 1
+                source, to = x + (plane * h + iy) * line, y + item * ow * vector
+                taps_at = w + block * kh * kw * vector
+                b = bias + block * vector if bias != 0 else 0
+                r = res + item * ow * vector if res != 0 else 0
+                output_row(source, taps_at, b, r, to, lo, hi, width, ow, first, last, kw, sw, dw, pl, dh * line, zero)
+                if act != 0:
+                    call(act, act_args, to, ow * lanes)
+                item += 1
+                oy += 1
+                if oy == oh:
+                    oy, plane, block = 0, plane + 1, block + 1
+                    if block == cblocks:
+                        block = 0
+
+        return conv_depthwise
+
+    name = f"conv_depthwise_{taps}tap_s{stride}_f32_nchw{lanes}c_{rows}x1__{isa}"
+    return Kernel(name, FIELDS, build, functools.partial(ranges, rows, lanes), isa)
+
+
+def ranges(rows: int, lanes: int, a: SimpleNamespace) -> Iterable[Range]:
+    vector = 4 * lanes
+    y_bytes = a.planes * a.oh * a.ow * vector
+    yield Range("x", 0, a.planes * a.h * a.width * vector)
+    yield Range("w", 0, (a.cblocks * a.kh * a.kw + 1) * vector)
+    yield Range("y", 0, y_bytes, writes=True)
+    if a.bias:
+        yield Range("bias", 0, a.cblocks * vector)
+    if a.res:
+        yield Range("res", 0, y_bytes + max(0, rows - a.ow) * vector)
+    if a.act_args:
+        yield Range("act_args", 0, 16)
+
+
+def kernels(isa: str) -> Iterable[Kernel]:
+    rows = tuning.DEPTHWISE_ROWS[isa]
+    windowed = [kernel(isa, r, *window) for r in rows for window in tuning.DEPTHWISE_WINDOWS]
+    return [*windowed, *(kernel(isa, rows[-1], 1, stride) for stride in (0, 1))]
+
+
+def pack(w: np.ndarray, lanes: int) -> np.ndarray:
+    """Weights [c, 1, kh, kw] as [blocks][kh][kw][lanes], then one vector of zeros that stands for the padding."""
+    return np.concatenate([to_blocked(w.transpose(1, 0, 2, 3), lanes).ravel(), np.zeros(lanes, np.float32)])
+
+
+def variants(p: ConvProblem, isa: str) -> Iterable[tuple[int, int, int]]:
+    """The arguments (rows, taps, stride) of the kernels that compute this problem."""
+    rows = tuning.DEPTHWISE_ROWS[isa]
+    if p.dw == 1 and (p.kw, p.sw) in tuning.DEPTHWISE_WINDOWS:
+        return [(r, p.kw, p.sw) for r in rows]
+    return [(rows[-1], 1, 1 if p.sw == 1 else 0)]
+
+
+def emit(r: Request, p: ConvProblem, variant: tuple[int, int, int], e: Emitter) -> None:
+    w, bias = conv.weights(r)
+    lanes = r.isa.lanes
+    cblocks = blocks(p.co, lanes)
+    e.row(
+        kernel(r.isa.name, *variant),
+        x=e.input(0),
+        w=e.weights(f"depthwise {lanes}", lambda: pack(w, lanes)),
+        bias=0 if bias is None else e.weights(f"bias {lanes}", lambda: conv.padded_bias(bias, cblocks * lanes)),
+        res=e.input(3) if conv.has_residual(r) else 0,
+        y=e.output(),
+        planes=p.n * cblocks,
+        cblocks=cblocks,
+        h=p.h,
+        width=p.w,
+        oh=p.oh,
+        ow=p.ow,
+        kh=p.kh,
+        kw=p.kw,
+        sh=p.sh,
+        sw=p.sw,
+        dh=p.dh,
+        dw=p.dw,
+        pt=p.pt,
+        pl=p.pl,
+        **conv.epilogue(e, r.op.activation, r.isa.name),
+    )
+
+
+@lowers("Conv")
+def depthwise(r: Request) -> Iterable[Choice]:
+    """One filter a channel; a channel with several filters is left to the grouped convolutions."""
+    p = conv.problem(r)
+    if p is None or not can_block(r.inputs[0]) or not p.g == p.ci == p.co:
+        return
+    isa, lanes = r.isa.name, r.isa.lanes
+    planes = p.n * blocks(p.co, lanes)
+    nbytes = 4 * lanes * planes * (p.h * p.w + p.oh * p.ow)
+    layouts = ("blocked", None, None, "blocked" if conv.has_residual(r) else None)[: len(r.inputs)]
+    for rows, taps, stride in variants(p, isa):
+        computed = lanes * planes * p.oh * -(-p.ow // rows) * rows
+        efficiency = tuning.DEPTHWISE_EFFICIENCY[taps > 1]
+        time_s = max(computed * p.kh * p.kw / (tuning.PEAK_MACS[isa] * efficiency), tuning.transfer_s(nbytes))
+        reason = f"{p.ow} outputs in tiles of {rows}, {'shared' if taps > 1 else 'separate'} input vectors"
+        run = functools.partial(emit, r, p, (rows, taps, stride))
+        yield Choice("depthwise", layouts, "blocked", time_s, reason, run)
