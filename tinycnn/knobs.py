@@ -37,7 +37,9 @@ def positive(text: str) -> int:
     return value
 
 
-ISA = Knob("TINYCNN_ISA", str, None, "instruction set of the CPU kernels: avx512, avx2 or portable; default: the best here")
+ISA = Knob(
+    "TINYCNN_ISA", str, None, "instruction set of the CPU kernels: avx512, avx2 or portable; default: the best here"
+)
 CACHE = Knob("TINYCNN_CACHE", str, None, "folder of compiled kernels; default: the user's cache folder")
 THREADS = Knob("TINYCNN_NUM_THREADS", positive, None, "threads of one inference; default: the processors granted here")
 PLANS = Knob("TINYCNN_PLANS", positive, 8, "plans kept per session, one for each combination of input shapes")

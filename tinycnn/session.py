@@ -33,7 +33,7 @@ class SessionOptions:
     conv_algorithm         one of ALGORITHMS for all convolutions that it can compute, or a mapping from node name to
                            algorithm; None: the cost model chooses
     dropout                "identity" (ONNX's meaning) or "scale": the network was trained with the original dropout,
-                           which scales by the keep probability at test time (Srivastava et al. 2014, JMLR 15, section 10)
+                           which scales by the keep probability at test time (Srivastava et al. 2014, JMLR 15)
     """
 
     intra_op_num_threads: int = 0

@@ -27,7 +27,10 @@ def node_text(node: Node) -> str:
 def text(graph: Graph) -> str:
     """One line an input, constant, node and output; stable, so that it can be compared."""
     lines = [f"input {name}: {spec}" for name, spec in graph.inputs.items()]
-    lines += [f"constant {name}: {a.dtype.name}[{'x'.join(map(str, a.shape)) or 'scalar'}]" for name, a in graph.constants.items()]
+    lines += [
+        f"constant {name}: {a.dtype.name}[{'x'.join(map(str, a.shape)) or 'scalar'}]"
+        for name, a in graph.constants.items()
+    ]
     lines += [node_text(node) for node in graph.nodes]
     lines.append(f"output {', '.join(graph.outputs)}")
     return "\n".join(lines)

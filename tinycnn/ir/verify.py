@@ -17,7 +17,9 @@ def verify(graph: Graph, after: str = "import") -> Graph:
     for node in graph.nodes:
         for value in node.inputs:
             if value and value not in defined:
-                raise GraphError(f"after {after}: {node.kind} {node.name!r} reads {value!r}, which nothing before it defines")
+                raise GraphError(
+                    f"after {after}: {node.kind} {node.name!r} reads {value!r}, which nothing before it defines"
+                )
         for value in node.outputs:
             if value in defined:
                 raise GraphError(f"after {after}: {node.kind} {node.name!r} defines {value!r} a second time")

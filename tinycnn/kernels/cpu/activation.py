@@ -21,7 +21,7 @@ NAMES = (
 
 def formulas(lanes: int) -> dict[str, Callable[..., Any]]:
     """name -> f(x, a, b) on vectors, a and b being the parameters `alpha` and `beta` of `Activation`."""
-    from tinycnn.kernels.cpu.simd import at_least, at_most, fabs, fma, sqrt, vectors, where_lt
+    from tinycnn.kernels.cpu.simd import at_least, at_most, fabs, fma, sqrt, vectors, where_le, where_lt
     from tinycnn.kernels.cpu.vmath import functions
 
     v, splat = functions(lanes), vectors(lanes).splat
@@ -67,7 +67,7 @@ def formulas(lanes: int) -> dict[str, Callable[..., Any]]:
         "gelu": lambda x, a, b: splat(0.5) * x * (splat(1.0) + erf(x * splat(0.7071067811865476))),
         "gelu_tanh": gelu_tanh,
         "mish": mish,
-        "thresholded_relu": lambda x, a, b: where_lt(a, x, x, splat(0.0)),
+        "thresholded_relu": lambda x, a, b: where_le(x, a, splat(0.0), x),
         "sign": lambda x, a, b: where_lt(x, splat(0.0), splat(-1.0), where_lt(splat(0.0), x, splat(1.0), x)),
     }
 

@@ -82,17 +82,50 @@ def pool(function: Function, layout: Layout, isa: str) -> Kernel:
             store(y + 2 * size, a2)
             store(y + 3 * size, a3)
 
+        @inline
+        def column(x, c, w, taps):
+            acc = splat(np.float32(start))
+            if 0 <= c < w:
+                acc = load(x + size * c)
+                for i in range(1, taps):
+                    acc = combine(acc, load(x + size * (i * w + c)))
+            return acc
+
+        @inline
+        def sweep(x, y, ow, w, pl, step, taps, rows, cl, cr):
+            """A row of windows 3 wide, whose columns of `taps` rows neighbours share; a constant `taps` unrolls them."""
+            inside = splat(np.float32(1) / np.float32(rows * 3))
+            c0, c1 = column(x, -pl, w, taps), column(x, 1 - pl, w, taps)
+            for i in range(ow):
+                c = i * step - pl
+                c2 = column(x, c + 2, w, taps)
+                total = combine(combine(c0, c1), c2)
+                if not is_max:
+                    cols = min(c + 3, w + cr) - max(c, -cl)
+                    total = total * (inside if cols == 3 else splat(np.float32(1) / np.float32(max(1, rows * cols))))
+                store(y + size * i, total)
+                c0, c1 = (c1, c2) if step == 1 else (c2, column(x, c + 3, w, taps))
+
         def kernel(x, y, images, h, w, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, ct, cl, cb, cr, thread, threads):
             pieces = images * oh
             piece, last = pieces * thread // threads, pieces * (thread + 1) // threads
             inner = min(ow, (pl + sw - 1) // sw)
             outer = min(ow, max(inner, (w - 1 + pl - (kw - 1) * dw) // sw + 1))
             image, oy = piece // oh, piece % oh
+            three = kh == 3 and kw == 3 and sw <= 2 and dh == 1 and dw == 1
             while piece < last:
                 source, target = x + size * image * h * w, y + size * piece * ow
                 row = oy * sh - pt
                 rows = counted(row, dh, kh, -ct, h + cb)
+                top = max(row, 0)
+                taps, p = min(row + 3, h) - top, source + size * top * w
                 ox = 0
+                if three and taps > 0:
+                    if taps == 3:
+                        sweep(p, target, ow, w, pl, sw, 3, rows, cl, cr)
+                    else:
+                        sweep(p, target, ow, w, pl, sw, taps, rows, cl, cr)
+                    ox = ow
                 while ox < ow:
                     wide = outer - inner >= 4 and inner <= ox < outer
                     if wide:
