@@ -93,7 +93,7 @@ def pool(function: Function, layout: Layout, isa: str) -> Kernel:
 
         @inline
         def sweep(x, y, ow, w, pl, step, taps, rows, cl, cr):
-            """A row of windows 3 wide, whose columns of `taps` rows neighbours share; a constant `taps` unrolls them."""
+            """A row of windows 3 wide. Neighbours share columns of `taps` rows; a constant `taps` unrolls them."""
             inside = splat(np.float32(1) / np.float32(rows * 3))
             c0, c1 = column(x, -pl, w, taps), column(x, 1 - pl, w, taps)
             for i in range(ow):
