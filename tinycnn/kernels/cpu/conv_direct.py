@@ -75,6 +75,21 @@ def kernel(isa: str, rows: int, cols: int) -> Kernel:
                         clear(to + left + span, right)
                     to += left + span + right
 
+        @inline
+        def accumulate(
+            base, b, outer_n, outer_stride, ky_n, ky_stride, kx_n, kx_stride, inner_n, tail, inner_stride, lda
+        ):
+            acc = zeros()
+            for outer in range(outer_n):
+                count = tail if outer == outer_n - 1 else inner_n
+                for ky in range(ky_n):
+                    for kx in range(kx_n):
+                        a = base + outer * outer_stride + ky * ky_stride + kx * kx_stride
+                        for c in range(count):
+                            acc = update(acc, a + c * inner_stride, lda, b)
+                            b += nr_bytes
+            return acc
+
         def conv_direct(
             x, w, table, bias, res, y, act, act_args, band, lo, hi,
             items, ksplits, chunks, chunk_tiles, tiles, row_tiles, kgroups, kblocks, ow, pixels,
@@ -107,17 +122,18 @@ def kernel(isa: str, rows: int, cols: int) -> Kernel:
                     valid_cols = min(cols, kblocks - kg * cols)
                     for t in range(first, last):
                         oy, ox = t // row_tiles, t % row_tiles * rows
-                        acc = zeros()
-                        b = wk
-                        base = source + offset + oy * oy_stride + ox * lda
-                        for outer in range(outer_n):
-                            count = tail if outer == outer_n - 1 else inner_n
-                            for ky in range(ky_n):
-                                for kx in range(kx_n):
-                                    a = base + outer * outer_stride + ky * ky_stride + kx * kx_stride
-                                    for c in range(count):
-                                        acc = update(acc, a + c * inner_stride, lda, b)
-                                        b += nr_bytes
+                        at = source + offset + oy * oy_stride + ox * lda
+                        # Neighbouring pixels are the common case: constant strides become displacements.
+                        if lda == vector_bytes:
+                            acc = accumulate(
+                                at, wk, outer_n, outer_stride, ky_n, ky_stride, kx_n, kx_stride, inner_n, tail, 4,
+                                vector_bytes,
+                            )  # fmt: skip
+                        else:
+                            acc = accumulate(
+                                at, wk, outer_n, outer_stride, ky_n, ky_stride, kx_n, kx_stride, inner_n, tail,
+                                inner_stride, lda,
+                            )  # fmt: skip
                         place = (oy * ow + ox) * vector_bytes
                         valid = min(rows, ow - ox)
                         to = out + place

@@ -2,9 +2,9 @@
 
 A block of tiles at a time, in scratch of this thread's own that stays in its cache:
 
-    v[e][tile][ci] = B^T d B       input tiles of m + 2, m apart
-    m[e][tile][co] = v[e] u[e]     one matrix product for each of the (m + 2)^2 elements e; u = G g G^T, packed once
-    y = A^T m A                    then bias, residual and activation
+    v[e][ci / lanes][tile][lanes] = B^T d B    input tiles of m + 2, m apart
+    p[e][tile][co] = v[e] u[e]                 one matrix product for each of the (m + 2)^2 elements e; u = G g G^T, packed once
+    y = A^T p A                                then bias, residual and activation
 
 Source: Lavin and Gray 2015, arXiv:1509.09308, section 4; fused by blocks as Jia et al. 2018, PPoPP, section 3.
 """
@@ -57,13 +57,13 @@ def kernel(isa: str, m: int, rows: int, cols: int) -> Kernel:
                         store(patch + (i * size + j) * vec, load(source + (yy * w + xx) * vec))
 
         @jit
-        def input_tiles(x, v, patch, first, count, tiles_w, ci, cblocks, h, w, pt, pl, element):
+        def input_tiles(x, v, patch, first, count, tiles_w, cblocks, h, w, pt, pl, column, element):
             for t in range(count):
                 y0, x0 = (first + t) // tiles_w * m - pt, (first + t) % tiles_w * m - pl
                 inside = y0 >= 0 and x0 >= 0 and y0 + size <= h and x0 + size <= w
                 for cb in range(cblocks):
                     source = x + cb * h * w * vec
-                    to = v + t * cblocks * vec + cb * vec
+                    to = v + cb * column + t * vec
                     if inside:
                         forward(source + (y0 * w + x0) * vec, w * vec, vec, to, size * element, element)
                     else:
@@ -71,15 +71,18 @@ def kernel(isa: str, m: int, rows: int, cols: int) -> Kernel:
                         forward(patch, size * vec, vec, to, size * element, element)
 
         @jit
-        def products(v, u, p, count, groups, ci, v_row, v_element, p_row, p_element):
+        def products(v, u, p, count, groups, ci, cblocks, column, v_element, p_row, p_element):
             for e in range(elements):
                 for kg in range(groups):
                     b0 = u + (e * groups + kg) * ci * nr * 4
                     for t in range(0, count, rows):
                         acc = zeros()
-                        a = v + e * v_element + t * v_row
-                        for c in range(ci):
-                            acc = update(acc, a + c * 4, v_row, b0 + c * nr * 4)
+                        b = b0
+                        for cb in range(cblocks):
+                            a = v + e * v_element + cb * column + t * vec
+                            for c in range(min(lanes, ci - cb * lanes)):
+                                acc = update(acc, a + c * 4, vec, b)
+                                b += nr * 4
                         store_tile(acc, p + e * p_element + t * p_row + kg * nr * 4, p_row, vec)
 
         @jit
@@ -109,8 +112,8 @@ def kernel(isa: str, m: int, rows: int, cols: int) -> Kernel:
         ):  # fmt: skip
             padded = (block + rows - 1) // rows * rows
             groups_most = (kgroups + ksplits - 1) // ksplits
-            v_row, p_row = cblocks * vec, groups_most * nr * 4
-            v_element, p_element = padded * v_row, padded * p_row
+            column, p_row = padded * vec, groups_most * nr * 4
+            v_element, p_element = cblocks * column, padded * p_row
             patch = scratch + thread * scratch_bytes
             v = patch + elements * vec
             p = v + elements * v_element
@@ -121,9 +124,24 @@ def kernel(isa: str, m: int, rows: int, cols: int) -> Kernel:
                 g0, g1 = kgroups * split // ksplits, kgroups * (split + 1) // ksplits
                 kb0, kb1 = g0 * cols, min(g1 * cols, kblocks)
                 input_tiles(
-                    x + n * cblocks * h * w * vec, v, patch, first, count, tiles_w, ci, cblocks, h, w, pt, pl, v_element
+                    x + n * cblocks * h * w * vec,
+                    v,
+                    patch,
+                    first,
+                    count,
+                    tiles_w,
+                    cblocks,
+                    h,
+                    w,
+                    pt,
+                    pl,
+                    column,
+                    v_element,
                 )
-                products(v, u + g0 * elements * ci * nr * 4, p, count, g1 - g0, ci, v_row, v_element, p_row, p_element)
+                products(
+                    v, u + g0 * elements * ci * nr * 4, p, count, g1 - g0, ci, cblocks, column, v_element, p_row,
+                    p_element,
+                )  # fmt: skip
                 image = n * kblocks * oh * ow * vec
                 output_tiles(
                     p, patch, bias, res + image if res != 0 else 0, y + image, act, act_args, lo, hi, first, count,
