@@ -63,3 +63,6 @@ DEPTHWISE_WINDOWS: tuple[tuple[int, int], ...] = ((3, 1), (3, 2), (5, 1), (5, 2)
 
 # Share of the peak that a depthwise tile reaches in cache: with separate and with shared input vectors.
 DEPTHWISE_EFFICIENCY: tuple[float, float] = (0.5, 0.85)
+
+# Elements of one piece of elementwise work: small enough for L1, large enough to hide the loop around it.
+CHUNK = 2048
