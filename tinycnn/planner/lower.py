@@ -252,7 +252,7 @@ def write(graph: Graph, options: Options, store: WeightStore) -> Program:
     size = arena.place(writer.buffers)
     program = Program(
         tuple(writer.kernel_list), tuple(writer.rows), tuple(writer.buffers), tuple(inputs), tuple(outputs), size,
-        options.isa.name, tuple(writer.steps),
+        options.isa.name, options.threads, tuple(writer.steps),
     )  # fmt: skip
     return verify(program)
 
@@ -263,17 +263,7 @@ def finish_output(writer: Writer, graph: Graph, name: str) -> Port:
     before = len(writer.rows)
     ref = writer.locate(name, spec, "plain")
     if len(writer.rows) > before:
-        step = Step(
-            name,
-            "Output",
-            "reorder",
-            "results leave in the plain layout",
-            len(writer.rows) - before,
-            0,
-            0.0,
-            (spec,),
-            (spec,),
-            0,
-        )
+        reason, rows = "results leave in the plain layout", len(writer.rows) - before
+        step = Step(name, "Output", "reorder", reason, rows, 0, 0.0, (spec,), (spec,), 0)
         writer.steps.append(step)
     return Port(name, spec, ref.buffer, ref.offset)
