@@ -1,15 +1,15 @@
 """ArgMax: where the greatest element is."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
-from tinycnn.ops.arg_extremum import _ArgExtremum
+from tinycnn.ops.arg import _Arg
 
 
 @dataclass(frozen=True)
-class ArgMax(_ArgExtremum):
-    """The position of the greatest element along one axis.  Source: ONNX ArgMax, opset 13."""
+class ArgMax(_Arg):
+    """The position of the greatest element along `axis`.  Source: ONNX ArgMax, opset 13."""
 
-    find: ClassVar = staticmethod(np.argmax)
+    def position(self, x: np.ndarray) -> np.ndarray:
+        return x.argmax(self.axis, keepdims=True)

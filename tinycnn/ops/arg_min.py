@@ -1,15 +1,15 @@
 """ArgMin: where the least element is."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
-from tinycnn.ops.arg_extremum import _ArgExtremum
+from tinycnn.ops.arg import _Arg
 
 
 @dataclass(frozen=True)
-class ArgMin(_ArgExtremum):
-    """The position of the least element along one axis.  Source: ONNX ArgMin, opset 13."""
+class ArgMin(_Arg):
+    """The position of the least element along `axis`.  Source: ONNX ArgMin, opset 13."""
 
-    find: ClassVar = staticmethod(np.argmin)
+    def position(self, x: np.ndarray) -> np.ndarray:
+        return x.argmin(self.axis, keepdims=True)

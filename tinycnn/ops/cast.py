@@ -1,6 +1,7 @@
-"""Cast: another dtype for the same numbers."""
+"""Cast: the same numbers in another dtype."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -11,20 +12,18 @@ from tinycnn.ops.op import Op, Specs, Values
 
 @dataclass(frozen=True)
 class Cast(Op):
-    """x in the dtype whose ONNX number is `to`: floats lose their fraction on the way to integers, integers wrap
-    around, anything but 0 is true.
+    """x in the dtype that ONNX numbers `to`: floats to integers toward zero, anything but 0 to True.
 
-    Inputs
-        x  any shape and dtype
-    Output
-        y  as x, in the dtype `to`
+    Raises ShapeError for strings, bfloat16 and floats of 8 or 4 bits; saturate and round_mode concern only these.
 
-    Raises ShapeError for a dtype that NumPy does not have. `saturate` and `round_mode` concern only such.
-
-    Source: ONNX Cast, opset 25.
+    Source: ONNX Cast, opset 28.
     """
 
+    dtypes: ClassVar[str] = "fiub"
+
     to: int = 1
+    saturate: int = 1
+    round_mode: str = "up"
 
     def infer(self, inputs: Specs, values: Values) -> tuple[TensorSpec, ...] | None:
         (x,) = self.operands(inputs)

@@ -27,7 +27,8 @@ class Clip(_Elementwise):
     dtypes: ClassVar[str] = "fiu"
 
     def infer(self, inputs: Specs, values: Values) -> tuple[TensorSpec, ...] | None:
-        x, low, high = *self.operands(inputs), *self.optional(inputs)
+        (x,) = self.operands(inputs)
+        low, high = self.optional(inputs)
         for name, bound in (("min", low), ("max", high)):
             if bound is not None and bound.dims != (1,):
                 expect(self.kind, name, bound, ())
@@ -43,6 +44,7 @@ class Clip(_Elementwise):
         )
 
     def reference(self, *inputs: np.ndarray | None) -> tuple[np.ndarray, ...]:
-        y, low, high = *self.required(inputs), *self.optional(inputs)
+        (y,) = self.required(inputs)
+        low, high = self.optional(inputs)
         y = y if low is None else np.maximum(y, low.reshape(()))
         return (y if high is None else np.minimum(y, high.reshape(())),)

@@ -1,42 +1,49 @@
-"""ConstantOfShape: a tensor of one value, of a shape that is an input."""
+"""ConstantOfShape: a tensor filled with one value."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from tinycnn.errors import ShapeError
 from tinycnn.ir import TensorSpec
 from tinycnn.ops.op import Op, Specs, Values
-from tinycnn.ops.shapes import integers, written
+from tinycnn.ops.shapes import integers
 
 
 @dataclass(frozen=True)
 class ConstantOfShape(Op):
-    """`value`, as often as the shape says.
+    """A tensor of the shape that the input lists, of the value and dtype of `value`.
 
     Inputs
-        shape  integers [axes], none negative
+        shape  integers [rank]
     Output
-        y      of this shape, in the dtype that `dtype` names
+        y      [*shape]
 
-    ONNX's attribute `value` is a tensor of one element, which is held here as a number and the name of its dtype.
+    value  a NumPy scalar; an array of one element becomes one
     Raises ShapeError for a negative size.
 
     Source: ONNX ConstantOfShape, opset 25.
     """
 
-    value: float | int | bool = 0.0
-    dtype: str = "float32"
+    value: Any = np.float32(0)
 
-    def shape(self, value: np.ndarray) -> list[int]:
-        shape = integers(self.kind, "shape", value)
-        if min(shape, default=0) < 0:
-            raise ShapeError(f"ConstantOfShape: {written(shape)} is no shape, it has a negative size")
-        return shape
+    def __post_init__(self) -> None:
+        value = np.asarray(self.value)
+        if value.size != 1:
+            raise ShapeError(f"ConstantOfShape: value must be one element, not {TensorSpec.of(value)}")
+        object.__setattr__(self, "value", value.reshape(-1)[0])
+
+    def target(self, shape: np.ndarray) -> tuple[int, ...]:
+        sizes = tuple(integers(self.kind, "shape", shape))
+        if min(sizes, default=0) < 0:
+            raise ShapeError(f"ConstantOfShape: negative size in {list(sizes)}")
+        return sizes
 
     def infer(self, inputs: Specs, values: Values) -> tuple[TensorSpec, ...] | None:
         self.operands(inputs)
-        return None if values[0] is None else (TensorSpec(tuple(self.shape(values[0])), np.dtype(self.dtype)),)
+        shape = values[0]
+        return None if shape is None else (TensorSpec(self.target(shape), self.value.dtype),)
 
     def reference(self, *inputs: np.ndarray | None) -> tuple[np.ndarray, ...]:
-        return (np.full(self.shape(self.required(inputs)[0]), self.value, self.dtype),)
+        return (np.full(self.target(self.required(inputs)[0]), self.value),)

@@ -74,7 +74,7 @@ class Conv(Op):
         y = np.zeros((n, g, co // g, math.prod(out)))
         for tap in taps.taps():
             shifted = padded[taps.at(tap, out)].reshape(n, g, ci // g, -1)
-            y += weights[(..., *tap)] @ shifted
+            y += weights[(slice(None),) * 3 + tap] @ shifted
         y = y.reshape(n, co, *out)
         if b is not None:
             y += b.reshape(co, *[1] * len(out))

@@ -1,4 +1,4 @@
-"""Gather: entries of one axis, by their numbers."""
+"""Gather: elements picked along one axis."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,15 +13,15 @@ from tinycnn.ops.shapes import positive_axis
 
 @dataclass(frozen=True)
 class Gather(Op):
-    """The entries of x along `axis` that indices name; negative ones count from the end.
+    """The slices of x at the given indices of `axis`, negative ones counting from the end.
 
     Inputs
-        x        [before, size, after], any dtype
-        indices  int32 or int64, any shape, in [-size, size)
+        x        any shape and dtype
+        indices  integers of any shape
     Output
-        y        [before, indices, after]
+        y        x's shape with the indices' shape in place of `axis`
 
-    Raises ShapeError for an index outside the axis, as soon as it is known.
+    Raises ShapeError when an index does not exist.
 
     Source: ONNX Gather, opset 13.
     """
@@ -30,21 +30,21 @@ class Gather(Op):
 
     axis: int = 0
 
-    def check(self, indices: np.ndarray, size: int) -> None:
-        outside = indices[(indices < -size) | (indices >= size)]
-        if outside.size:
-            raise ShapeError(f"Gather: index {outside.flat[0]} is outside axis {self.axis} of {size} elements")
+    def check(self, size: int, indices: np.ndarray) -> None:
+        if ((indices < -size) | (indices >= size)).any():
+            raise ShapeError(f"Gather: an index of {indices.min()} to {indices.max()} is outside an axis of {size}")
 
     def infer(self, inputs: Specs, values: Values) -> tuple[TensorSpec, ...] | None:
         x, indices = self.operands(inputs)
         axis = positive_axis(self.kind, self.axis, x.rank)
-        if indices.dtype.kind != "i":
+        if indices.dtype.kind not in "iu":
             raise ShapeError(f"Gather: indices must be integers, not {indices.dtype.name}")
-        if values[1] is not None:
-            self.check(values[1], x.dims[axis])
+        known = values[1]
+        if known is not None:
+            self.check(x.dims[axis], known)
         return (x.with_shape((*x.dims[:axis], *indices.dims, *x.dims[axis + 1 :])),)
 
     def reference(self, *inputs: np.ndarray | None) -> tuple[np.ndarray, ...]:
         x, indices = self.required(inputs)
-        self.check(indices, x.shape[self.axis])
-        return (np.asarray(np.take(x, indices, self.axis)),)
+        self.check(x.shape[self.axis], indices)
+        return (np.asarray(x.take(indices.astype(np.int64), self.axis)),)

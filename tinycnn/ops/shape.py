@@ -10,14 +10,9 @@ from tinycnn.ops.op import Op, Specs, Values
 
 @dataclass(frozen=True)
 class Shape(Op):
-    """The sizes of the axes [start, end) of x; negative ones count from the end, then both are clamped.
+    """The sizes of x, from axis `start` to before axis `end`, as int64; axes outside x are cut to its rank.
 
-    Inputs
-        x  any shape and dtype
-    Output
-        y  int64 [axes]
-
-    end None means all axes from start.  Source: ONNX Shape, opset 15.
+    The reference reads nothing of x but its shape.  Source: ONNX Shape, opset 25.
     """
 
     start: int = 0

@@ -1,4 +1,4 @@
-"""Size: how many elements a tensor has, as a tensor."""
+"""Size: the number of elements of a tensor."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,10 @@ from tinycnn.ops.op import Op, Specs, Values
 
 @dataclass(frozen=True)
 class Size(Op):
-    """The number of elements of x, of any shape and dtype, as an int64 scalar.  Source: ONNX Size, opset 13."""
+    """The number of elements of x, as an int64 scalar. The reference reads nothing of x but its shape.
+
+    Source: ONNX Size, opset 25.
+    """
 
     def infer(self, inputs: Specs, values: Values) -> tuple[TensorSpec, ...] | None:
         self.operands(inputs)

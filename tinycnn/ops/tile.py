@@ -8,36 +8,35 @@ import numpy as np
 from tinycnn.errors import ShapeError
 from tinycnn.ir import TensorSpec
 from tinycnn.ops.op import Op, Specs, Values
-from tinycnn.ops.shapes import integers, written
+from tinycnn.ops.shapes import Shape, integers, written
 
 
 @dataclass(frozen=True)
 class Tile(Op):
-    """x, so many times in a row along each axis.
+    """x, repeats[i] times along axis i.
 
     Inputs
         x        any shape and dtype
-        repeats  integers [rank of x], none negative
-    Output
-        y        [size * repeats for each axis]
+        repeats  integers [rank of x]
 
-    Raises ShapeError unless there is one repeat for each axis.  Source: ONNX Tile, opset 13.
+    Source: ONNX Tile, opset 13.
     """
 
     arity: ClassVar[tuple[int, int]] = (2, 2)
 
-    def repeats(self, rank: int, value: np.ndarray) -> list[int]:
-        repeats = integers(self.kind, "repeats", value)
-        if len(repeats) != rank or min(repeats, default=0) < 0:
-            raise ShapeError(f"Tile: repeats {written(repeats)} must be {rank} integers of at least 0")
-        return repeats
+    def times(self, x: Shape, repeats: np.ndarray) -> list[int]:
+        times = integers(self.kind, "repeats", repeats)
+        if len(times) != len(x) or min(times, default=0) < 0:
+            raise ShapeError(f"Tile: repeats {times} do not fit {written(x)}")
+        return times
 
     def infer(self, inputs: Specs, values: Values) -> tuple[TensorSpec, ...] | None:
-        x, _ = self.operands(inputs)
-        if values[1] is None:
+        x = self.operands(inputs)[0]
+        repeats = values[1]
+        if repeats is None:
             return None
-        return (x.with_shape([d * r for d, r in zip(x.dims, self.repeats(x.rank, values[1]), strict=True)]),)
+        return (x.with_shape([size * t for size, t in zip(x.dims, self.times(x.dims, repeats), strict=True)]),)
 
     def reference(self, *inputs: np.ndarray | None) -> tuple[np.ndarray, ...]:
         x, repeats = self.required(inputs)
-        return (np.tile(x, self.repeats(x.ndim, repeats)),)
+        return (np.tile(x, self.times(x.shape, repeats)),)

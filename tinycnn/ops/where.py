@@ -1,4 +1,4 @@
-"""Where: elements of one tensor or another, as a condition says."""
+"""Where: elements of one tensor or of another."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,13 +12,11 @@ from tinycnn.ops.shapes import broadcast, same_dtype
 
 @dataclass(frozen=True)
 class Where(Op):
-    """x where the condition is true, else y; all three broadcast.
+    """x where the condition holds, else y, all broadcast.
 
     Inputs
         condition  bool
-        x, y       of one dtype, whichever
-    Output
-        z          of the shape that all broadcast to, in the dtype of x
+        x, y       one dtype, any
 
     Source: ONNX Where, opset 16.
     """
@@ -28,8 +26,7 @@ class Where(Op):
 
     def infer(self, inputs: Specs, values: Values) -> tuple[TensorSpec, ...] | None:
         condition, x, y = self.operands(inputs)
-        shape = broadcast(self.kind, condition.dims, x.dims, y.dims)
-        return (TensorSpec(shape, same_dtype(self.kind, x, y)),)
+        return (TensorSpec(broadcast(self.kind, condition.dims, x.dims, y.dims), same_dtype(self.kind, x, y)),)
 
     def reference(self, *inputs: np.ndarray | None) -> tuple[np.ndarray, ...]:
-        return (np.asarray(np.where(*self.required(inputs))),)
+        return (np.where(*self.required(inputs)),)

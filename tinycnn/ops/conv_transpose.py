@@ -1,0 +1,109 @@
+"""ConvTranspose: the transpose of a convolution, also known as deconvolution."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tinycnn.errors import ShapeError
+from tinycnn.ir import TensorSpec
+from tinycnn.ops.activation import Activation, finish
+from tinycnn.ops.op import Op, Specs, Values
+from tinycnn.ops.shapes import Shape, expect, same_dtype, written
+from tinycnn.ops.window import Window, window
+
+
+@dataclass(frozen=True)
+class ConvTranspose(Op):
+    """Every element of x adds the kernel, times itself, to y.
+
+    Inputs
+        x  [n, ci, *spatial]
+        w  [ci, co / group, *kernel]
+        b  [co], optional
+    Output
+        y  [n, co, *out] with out = s * (in - 1) + d * (k - 1) + 1 + output_padding - begin - end per axis
+
+    Empty strides, pads, dilations or output_padding mean 1, 0, 1 and 0. pads holds the begins, then the ends, that
+    are cut off y; output_padding is appended to y, where the kernel may or may not reach. The activation is what a
+    pass fused.
+    Raises ShapeError when ci is no multiple of group, when x and w disagree, or when an output axis has no element.
+
+    Source: ONNX ConvTranspose, opset 22. `auto_pad`, `output_shape` and `kernel_shape` are resolved by the converter.
+    """
+
+    arity: ClassVar[tuple[int, int]] = (2, 3)
+    dtypes: ClassVar[str] = "f"
+
+    strides: Shape = ()
+    pads: Shape = ()
+    dilations: Shape = ()
+    output_padding: Shape = ()
+    group: int = 1
+    activation: Activation | None = None
+
+    def window(self, x: Shape, w: Shape) -> Window:
+        return window(self.kind, w[2:], len(x) - 2, self.strides, self.pads, self.dilations)
+
+    def uncut(self, x: Shape, w: Shape) -> Shape:
+        """Spatial sizes of the output before `pads` are cut off."""
+        taps, extra = self.window(x, w), self.output_padding or (0,) * (len(x) - 2)
+        return tuple(
+            s * (size - 1) + extent + e
+            for s, size, extent, e in zip(taps.strides, x[2:], taps.extents, extra, strict=True)
+        )
+
+    def outputs(self, x: Shape, w: Shape) -> Shape:
+        """Spatial sizes of the output."""
+        taps = self.window(x, w)
+        return tuple(size - b - e for size, b, e in zip(self.uncut(x, w), taps.begins, taps.ends, strict=True))
+
+    def infer(self, inputs: Specs, values: Values) -> tuple[TensorSpec, ...] | None:
+        x, w = self.operands(inputs)
+        (b,) = self.optional(inputs)
+        same_dtype(self.kind, x, w, b)
+        if x.rank != w.rank or x.rank < 3:
+            raise ShapeError(
+                f"ConvTranspose: x {written(x.dims)} and w {written(w.dims)} must have the same rank, at least 3"
+            )
+        if self.group < 1 or x.dims[1] != w.dims[0] or x.dims[1] % self.group:
+            raise ShapeError(
+                f"ConvTranspose: x with {x.dims[1]} channels and w {written(w.dims)} do not fit together in "
+                f"{self.group} groups; w must be [{x.dims[1]}, co / group, ...]"
+            )
+        if self.output_padding and (len(self.output_padding) != x.rank - 2 or min(self.output_padding) < 0):
+            raise ShapeError(
+                f"ConvTranspose: output_padding must be {x.rank - 2} integers of at least 0, "
+                f"not {written(self.output_padding)}"
+            )
+        out, co = self.outputs(x.dims, w.dims), w.dims[1] * self.group
+        if min(out) < 1 or 0 in x.dims[2:]:
+            raise ShapeError(
+                f"ConvTranspose: x {written(x.dims)}, w {written(w.dims)} and pads {written(self.pads)} leave an "
+                f"output of spatial size {written(out)}"
+            )
+        expect(self.kind, "b", b, (co,))
+        return (x.with_shape((x.dims[0], co, *out)),)
+
+    def reference(self, *inputs: np.ndarray | None) -> tuple[np.ndarray, ...]:
+        """Tap by tap: a matrix product with the transposed weights, added where the tap falls."""
+        x, w = self.required(inputs)
+        (b,) = self.optional(inputs)
+        (n, ci, *sizes), g = x.shape, self.group
+        taps, co = self.window(x.shape, w.shape), w.shape[1] * g
+        weights = w.astype(np.float64).reshape(g, ci // g, co // g, *taps.kernel).swapaxes(1, 2)
+        flat = x.astype(np.float64).reshape(n, g, ci // g, -1)
+        whole = np.zeros((n, co, *self.uncut(x.shape, w.shape)))
+        for index in taps.taps():
+            whole[taps.at(index, tuple(sizes))] += (weights[(slice(None),) * 3 + index] @ flat).reshape(n, co, *sizes)
+        kept = (slice(p, p + o) for p, o in zip(taps.begins, self.outputs(x.shape, w.shape), strict=True))
+        y = whole[(slice(None), slice(None), *kept)]
+        if b is not None:
+            y = y + b.reshape(co, *[1] * len(sizes))
+        return (finish(y, x.dtype, self.activation),)
+
+    def macs(self, inputs: Specs, outputs: Specs) -> int:
+        x, w = inputs[0], inputs[1]
+        assert x is not None and w is not None
+        return x.size * math.prod(w.dims[1:])

@@ -1,0 +1,19 @@
+"""Identity: x itself."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinycnn.ir import TensorSpec
+from tinycnn.ops.op import Op, Specs, Values
+
+
+@dataclass(frozen=True)
+class Identity(Op):
+    """x, of any shape and dtype.  Source: ONNX Identity, opset 25."""
+
+    def infer(self, inputs: Specs, values: Values) -> tuple[TensorSpec, ...] | None:
+        return (self.operands(inputs)[0],)
+
+    def reference(self, *inputs: np.ndarray | None) -> tuple[np.ndarray, ...]:
+        return (self.required(inputs)[0],)
