@@ -1,7 +1,7 @@
 """Kernels from source to address: compiled once per machine, kept as object files, loaded without Numba.
 
 A kernel becomes a free-standing object with one public symbol, `void name(row*, i64, i64)`, that unpacks the row and
-calls the compiled function. The cache holds these objects; loading them needs llvmlite only.
+calls the compiled function. The cache holds these objects, each behind its SHA-256; loading them needs llvmlite only.
 """
 
 import functools
@@ -23,6 +23,7 @@ from tinycnn.kernels.kernel import Kernel
 
 HERE = Path(__file__).parent
 EXTERNAL = frozenset({"memcpy", "memset", "memmove"})
+SEAL_BYTES = hashlib.sha256().digest_size
 lock = threading.RLock()
 addresses: dict[str, int] = {}
 engines: list[Any] = []
@@ -53,9 +54,11 @@ def cache_folder(wish: str | None) -> Path | None:
 
     None where none can be written. A folder that others may write to is not used: its files would be run.
     """
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
     user = os.getuid() if hasattr(os, "getuid") else 0
+    home = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
     for folder in [Path(wish)] if wish else [home / "tinycnn", Path(tempfile.gettempdir()) / f"tinycnn-{user}"]:
+        if not (wish or folder.is_absolute()):
+            continue
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             status = folder.stat()
@@ -68,13 +71,29 @@ def cache_folder(wish: str | None) -> Path | None:
     return None
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """A failure leaves nothing behind and is no error: the object is in memory already."""
+def place(kernel: Kernel) -> Path | None:
+    """Where the kernel's object is kept; None where nothing can be."""
+    folder = cache_folder(knobs.CACHE.get())
+    return folder / f"{kernel.name}-{digest(kernel)}.o" if folder else None
+
+
+def fetch(path: Path) -> bytes | None:
+    """The object kept at the path; None where there is none, or one that is not what was written."""
+    try:
+        kept = path.read_bytes()
+    except OSError:
+        return None
+    seal, data = kept[:SEAL_BYTES], kept[SEAL_BYTES:]
+    return data if hashlib.sha256(data).digest() == seal else None
+
+
+def keep(path: Path, data: bytes) -> None:
+    """Writes the object whole or not at all. A failure is no error: the object is in memory already."""
     try:
         handle, name = tempfile.mkstemp(dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as f:
-                f.write(data)
+                f.write(hashlib.sha256(data).digest() + data)
             os.replace(name, path)
         except OSError:
             os.unlink(name)
@@ -172,22 +191,22 @@ def address(kernel: Kernel) -> int:
     """Address of the kernel's entry in this process; compiled, or fetched from the cache, on first use."""
     with lock:
         if kernel.name not in addresses:
-            folder = cache_folder(knobs.CACHE.get())
-            path = folder / f"{kernel.name}-{digest(kernel)}.o" if folder else None
-            if path and path.is_file():
-                data = path.read_bytes()
-            else:
+            path = place(kernel)
+            data = fetch(path) if path else None
+            if data is None:
                 data = target_machine(ISAS[kernel.target]).emit_object(compile_ir(kernel))
                 if path:
-                    write_atomically(path, data)
+                    keep(path, data)
             addresses[kernel.name] = load(kernel, data)
         return addresses[kernel.name]
 
 
 def is_ready(kernel: Kernel) -> bool:
     """Whether the kernel is loaded or in the cache, so that `address` compiles nothing."""
-    folder = cache_folder(knobs.CACHE.get())
-    return kernel.name in addresses or bool(folder and (folder / f"{kernel.name}-{digest(kernel)}.o").is_file())
+    if kernel.name in addresses:
+        return True
+    path = place(kernel)
+    return path is not None and fetch(path) is not None
 
 
 def prepare(kernels: Iterable[Kernel], progress: Callable[[str, int, int], None] | None = None) -> None:
