@@ -10,6 +10,8 @@ from tinycnn.ir import TensorSpec
 from tinycnn.ops.op import Op, Specs, Values
 from tinycnn.ops.shapes import integers
 
+ZERO = np.float32(0)
+
 
 @dataclass(frozen=True)
 class ConstantOfShape(Op):
@@ -26,7 +28,7 @@ class ConstantOfShape(Op):
     Source: ONNX ConstantOfShape, opset 25.
     """
 
-    value: Any = np.float32(0)
+    value: Any = ZERO
 
     def __post_init__(self) -> None:
         value = np.asarray(self.value)

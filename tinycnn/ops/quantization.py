@@ -7,7 +7,7 @@ import numpy as np
 
 from tinycnn.errors import ShapeError
 from tinycnn.ir import TensorSpec
-from tinycnn.ops.op import Op, Specs, Values
+from tinycnn.ops.op import Op, Specs
 from tinycnn.ops.shapes import Shape, positive_axis, written
 
 
@@ -15,8 +15,8 @@ from tinycnn.ops.shapes import Shape, positive_axis, written
 class _Quantization(Op):
     """Base: x, scale and an optional zero point of the scale's shape.
 
-    A scale is one number ([] or [1]) for all of x, one for each index of `axis` ([size]), or, with block_size > 0, one for
-    every block of so many elements along `axis` (x's shape, but ceil(size / block_size) there).
+    A scale is one number ([] or [1]) for all of x, one for each index of `axis` ([size]), or, with
+    block_size > 0, one for every block of so many elements along `axis` (x's shape, but ceil(size / block_size) there).
     """
 
     arity: ClassVar[tuple[int, int]] = (2, 3)
