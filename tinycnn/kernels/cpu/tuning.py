@@ -16,7 +16,7 @@ TILES: Mapping[str, tuple[tuple[int, int], ...]] = {
 PEAK_MACS: Mapping[str, float] = {"avx512": 95e9, "avx2": 48e9, "portable": 12e9}
 
 # Bytes a second of one core: streaming from memory, and within L2.
-MEMORY_BANDWIDTH = 10e9
+MEMORY_BANDWIDTH = 11e9
 CACHE_BANDWIDTH = 60e9
 
 # Bytes of L2 that one thread's working set may fill.
@@ -52,10 +52,17 @@ WINOGRAD_TILES: Mapping[str, tuple[tuple[int, int], ...]] = {
 WINOGRAD_VECTOR_S: Mapping[int, float] = {2: 1.5e-9, 4: 1.5e-9, 6: 2.0e-9}
 
 # Bytes a second of one core from the last level cache.
-L3_BANDWIDTH = 20e9
+L3_BANDWIDTH = 25e9
 
 # Bytes of the last level cache that one session may count on.
 L3_BYTES = 24 << 20
+
+
+def stream_s(nbytes: int, passes: float) -> float:
+    """Predicted seconds to read weights `passes` times: from memory first, then from the last cache that holds them."""
+    again = L3_BANDWIDTH if nbytes <= L3_BYTES else MEMORY_BANDWIDTH
+    return nbytes / MEMORY_BANDWIDTH + max(0.0, passes - 1) * nbytes / again
+
 
 # Depthwise convolution: outputs of one register tile, and the (kernel width, stride) that have kernels of their own.
 DEPTHWISE_ROWS: Mapping[str, tuple[int, ...]] = {"avx512": (14, 7), "avx2": (7,), "portable": (7,)}
@@ -66,3 +73,13 @@ DEPTHWISE_EFFICIENCY: tuple[float, float] = (0.5, 0.85)
 
 # Elements of one piece of elementwise work: small enough for L1, large enough to hide the loop around it.
 CHUNK = 2048
+
+# Register tile (rows, cols) of matrix products, the price of a single row in rows of a tile, and how far ahead of its
+# use a single row asks for the second operand.
+GEMM_TILES: Mapping[str, tuple[int, int]] = {"avx512": (14, 2), "avx2": (6, 2), "portable": (6, 2)}
+GEMM_ROW_COST = 5.0
+GEMM_PREFETCH_BYTES = 1024
+GEMM_EFFICIENCY = 0.9
+
+# Seconds a byte to pack a computed matrix into panels.
+PACK_BYTE_S = 0.15e-9
