@@ -36,7 +36,7 @@ def kernel(isa: str, rows: int, cols: int) -> Kernel:
     nr = cols * lanes
 
     def build():  # type: ignore[no-untyped-def]
-        from tinycnn.kernels.cpu.simd import call, inline, load_i64, store, tiles, vectors
+        from tinycnn.kernels.cpu.simd import call, inline, load_i64, prefetch_l2, store, tiles, vectors
 
         tile = tiles(rows, cols, lanes)
         zeros, update, finish = tile.zeros, tile.update, tile.finish
@@ -77,8 +77,9 @@ def kernel(isa: str, rows: int, cols: int) -> Kernel:
 
         @inline
         def accumulate(
-            base, b, outer_n, outer_stride, ky_n, ky_stride, kx_n, kx_stride, inner_n, tail, inner_stride, lda
-        ):
+            base, b, outer_n, outer_stride, ky_n, ky_stride, kx_n, kx_stride, inner_n, tail, inner_stride, lda,
+            soon, ahead,
+        ):  # fmt: skip
             acc = zeros()
             for outer in range(outer_n):
                 count = tail if outer == outer_n - 1 else inner_n
@@ -88,6 +89,8 @@ def kernel(isa: str, rows: int, cols: int) -> Kernel:
                         for c in range(count):
                             acc = update(acc, a + c * inner_stride, lda, b)
                             b += nr_bytes
+                            prefetch_l2(soon)
+                            soon += ahead
             return acc
 
         def conv_direct(
@@ -120,6 +123,9 @@ def kernel(isa: str, rows: int, cols: int) -> Kernel:
                     residual = res + (n * kblocks + kg * cols) * column if res != 0 else 0
                     bias_k = bias + kg * nr_bytes if bias != 0 else 0
                     valid_cols = min(cols, kblocks - kg * cols)
+                    steps = (outer_n * inner_n - inner_n + tail) * ky_n * kx_n
+                    soon = wk + steps * nr_bytes
+                    ahead = max(1, nr_bytes // (last - first))
                     for t in range(first, last):
                         oy, ox = t // row_tiles, t % row_tiles * rows
                         at = source + offset + oy * oy_stride + ox * lda
@@ -127,13 +133,14 @@ def kernel(isa: str, rows: int, cols: int) -> Kernel:
                         if lda == vector_bytes:
                             acc = accumulate(
                                 at, wk, outer_n, outer_stride, ky_n, ky_stride, kx_n, kx_stride, inner_n, tail, 4,
-                                vector_bytes,
+                                vector_bytes, soon, ahead,
                             )  # fmt: skip
                         else:
                             acc = accumulate(
                                 at, wk, outer_n, outer_stride, ky_n, ky_stride, kx_n, kx_stride, inner_n, tail,
-                                inner_stride, lda,
+                                inner_stride, lda, soon, ahead,
                             )  # fmt: skip
+                        soon += ahead * steps
                         place = (oy * ow + ox) * vector_bytes
                         valid = min(rows, ow - ox)
                         to = out + place
@@ -332,12 +339,10 @@ class Plan:
         updates = p.n * self.tiles * self.k_steps
         per_update = self.rows * nr / (tuning.PEAK_MACS[isa] * tuning.TILE_EFFICIENCY[isa][self.rows, self.cols])
         run = self.lanes if self.blocked else p.kw
-        time = updates * per_update * (1 + tuning.RUN_OVERHEAD / run)
-        if self.in_band:
-            time += 8 * p.n * p.ci * p.h * p.w * self.ksplits / tuning.CACHE_BANDWIDTH
-        return (
-            time + self.k_steps * nr * 4 * max(1.0, p.n * self.tiles / self.chunk_tiles / 8) / tuning.MEMORY_BANDWIDTH
-        )
+        products = updates * per_update * (1 + tuning.RUN_OVERHEAD / run)
+        passes = p.n * self.tiles / self.chunk_tiles
+        band = 8 * p.n * p.ci * p.h * p.w * self.ksplits / tuning.CACHE_BANDWIDTH if self.in_band else 0.0
+        return tuning.ROW_S + band + max(products, tuning.stream_s(self.k_steps * nr * 4, passes))
 
 
 def emit(r: Request, plan: Plan, e: Emitter) -> None:

@@ -35,7 +35,18 @@ def kernel(isa: str, m: int, rows: int, cols: int) -> Kernel:
     nr, size = cols * lanes, m + 2
 
     def build():  # type: ignore[no-untyped-def]
-        from tinycnn.kernels.cpu.simd import at_least, at_most, call, inline, jit, store, tiles, transform, vectors
+        from tinycnn.kernels.cpu.simd import (
+            at_least,
+            at_most,
+            call,
+            inline,
+            jit,
+            prefetch_l2,
+            store,
+            tiles,
+            transform,
+            vectors,
+        )
 
         tile, v = tiles(rows, cols, lanes), vectors(lanes)
         zeros, update, store_tile = tile.zeros, tile.update, tile.store
@@ -72,9 +83,13 @@ def kernel(isa: str, m: int, rows: int, cols: int) -> Kernel:
 
         @jit
         def products(v, u, p, count, groups, ci, cblocks, column, v_element, p_row, p_element):
+            panel = ci * nr * 4
+            row_tiles = (count + rows - 1) // rows
+            ahead = max(1, nr * 4 // row_tiles)
             for e in range(elements):
                 for kg in range(groups):
-                    b0 = u + (e * groups + kg) * ci * nr * 4
+                    b0 = u + (e * groups + kg) * panel
+                    soon = b0 + panel
                     for t in range(0, count, rows):
                         acc = zeros()
                         b = b0
@@ -83,6 +98,8 @@ def kernel(isa: str, m: int, rows: int, cols: int) -> Kernel:
                             for c in range(min(lanes, ci - cb * lanes)):
                                 acc = update(acc, a + c * 4, vec, b)
                                 b += nr * 4
+                                prefetch_l2(soon)
+                                soon += ahead
                         store_tile(acc, p + e * p_element + t * p_row + kg * nr * 4, p_row, vec)
 
         @jit
@@ -252,8 +269,9 @@ class Plan:
         transforms = vectors * tuning.WINOGRAD_VECTOR_S[self.m]
         passes = p.n * self.n_blocks
         spilled = max(0, self.v_bytes + self.p_bytes - tuning.L2_BYTES) * 2
-        bandwidth = tuning.L3_BANDWIDTH if self.u_bytes < tuning.L3_BYTES else tuning.MEMORY_BANDWIDTH
-        return products + transforms + passes * (self.u_bytes / bandwidth + spilled / tuning.L3_BANDWIDTH)
+        return (
+            transforms + max(products, tuning.stream_s(self.u_bytes, passes)) + passes * spilled / tuning.L3_BANDWIDTH
+        )
 
 
 def emit(r: Request, plan: Plan, e: Emitter) -> None:

@@ -314,9 +314,16 @@ lane_min = fold("min", lambda builder, a, b: extreme_ir(builder, "<", a, b))
 
 
 def vectors(lanes: int) -> SimpleNamespace:
-    """The functions that make vectors: load(address), load_or(address, count, vector) with the lanes of
-    the vector from lane `count` on, load_part(address, count) with zeros there, splat(f32), load_splat(address of one
-    f32)."""
+    """The functions that make vectors; lanes that are not loaded are not touched.
+
+    load(address)
+    load_or(address, count, other)        lanes from `count` on are those of `other`
+    load_part(address, count)             lanes from `count` on are zeros
+    load_behind(address, count, other)    the first `count` lanes are those of `other`
+    splat(f32)
+    load_splat(address of one f32)
+    interleave(a, b)                      a0 b0 a1 b1 ... of the first halves
+    """
     vector = VectorType(lanes)
     kind = llvm_type(lanes)
 
@@ -324,16 +331,28 @@ def vectors(lanes: int) -> SimpleNamespace:
     def load(typingctx, address):
         return vector(intp), lambda context, builder, sig, args: load_ir(builder, args[0], kind)
 
-    @intrinsic
-    def load_or(typingctx, address, count, other):
-        def codegen(context, builder, sig, args):
-            pointer = builder.inttoptr(args[0], kind.as_pointer())
-            shape = ir.FunctionType(kind, [pointer.type, I32, ir.VectorType(I1, lanes), kind])
-            f = cgutils.get_or_insert_function(builder.module, shape, f"llvm.masked.load.v{lanes}f32.p0")
-            mask = tail_mask(builder, args[1], lanes)
-            return builder.call(f, [pointer, ir.Constant(I32, 4), mask, args[2]])
+    def merge(behind: bool) -> Callable[..., Any]:
+        @intrinsic
+        def load(typingctx, address, count, other):
+            def codegen(context, builder, sig, args):
+                pointer = builder.inttoptr(args[0], kind.as_pointer())
+                shape = ir.FunctionType(kind, [pointer.type, I32, ir.VectorType(I1, lanes), kind])
+                f = cgutils.get_or_insert_function(builder.module, shape, f"llvm.masked.load.v{lanes}f32.p0")
+                mask = tail_mask(builder, args[1], lanes)
+                return builder.call(f, [pointer, ir.Constant(I32, 4), builder.not_(mask) if behind else mask, args[2]])
 
-        return (vector(intp, intp, vector), codegen) if other == vector else None
+            return (vector(intp, intp, vector), codegen) if other == vector else None
+
+        return load
+
+    load_or, load_behind = merge(False), merge(True)
+
+    @intrinsic
+    def interleave(typingctx, a, b):
+        def codegen(context, builder, sig, args):
+            return shuffle_ir(builder, *args, [i + side for i in range(lanes // 2) for side in (0, lanes)])
+
+        return (vector(vector, vector), codegen) if a == b == vector else None
 
     @inline
     def load_part(address, count):
@@ -353,8 +372,9 @@ def vectors(lanes: int) -> SimpleNamespace:
         )
 
     return SimpleNamespace(
-        load=load, load_or=load_or, load_part=load_part, splat=splat, load_splat=load_splat, lanes=lanes
-    )
+        load=load, load_or=load_or, load_part=load_part, load_behind=load_behind, splat=splat, load_splat=load_splat,
+        interleave=interleave, lanes=lanes,
+    )  # fmt: skip
 
 
 def scalar(numba_type: Any, llvm: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -389,18 +409,25 @@ def call(typingctx, code, a, b, c):
     return types.void(intp, intp, intp, intp), codegen
 
 
-@intrinsic
-def prefetch(typingctx, address):
-    """Asks for the cache line at `address`; never faults."""
+def prefetcher(locality: int) -> Callable[..., Any]:
+    @intrinsic
+    def apply(typingctx, address):
+        """Asks for the cache line at `address`; never faults."""
 
-    def codegen(context, builder, sig, args):
-        pointer = builder.inttoptr(args[0], I8.as_pointer())
-        kind = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
-        f = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        builder.call(f, [pointer, *(ir.Constant(I32, v) for v in (0, 3, 1))])
-        return void(context)
+        def codegen(context, builder, sig, args):
+            pointer = builder.inttoptr(args[0], I8.as_pointer())
+            kind = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
+            f = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+            builder.call(f, [pointer, *(ir.Constant(I32, v) for v in (0, locality, 1))])
+            return void(context)
 
-    return types.void(intp), codegen
+        return types.void(intp), codegen
+
+    return apply
+
+
+# Into the first level of cache, and into the second only.
+prefetch, prefetch_l2 = prefetcher(3), prefetcher(2)
 
 
 def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
