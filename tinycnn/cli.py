@@ -103,7 +103,7 @@ def classify(
     pictures: tuple[str, ...], model: str, labels: str | None, preset: str | None, top: int, threads: int, json: bool
 ) -> None:
     """Say what is on pictures."""
-    from tinycnn.models.classify import Classifier
+    from tinycnn.classify import Classifier
 
     classifier = Classifier(model, preset=preset, labels=labels, threads=threads)
     results = {picture: classifier(picture, top) for picture in pictures}

@@ -37,6 +37,12 @@ def positive(text: str) -> int:
     return value
 
 
+def first_count(text: str) -> int | None:
+    """The first number of a list such as OpenMP's; None, without complaint, where it is none: not ours to judge."""
+    first = text.split(",")[0].strip()
+    return int(first) if first.isdigit() and int(first) > 0 else None
+
+
 ISA = Knob(
     "TINYCNN_ISA", str, None, "instruction set of the CPU kernels: avx512, avx2 or portable; default: the best here"
 )
@@ -44,5 +50,7 @@ CACHE = Knob("TINYCNN_CACHE", str, None, "folder of compiled kernels; default: t
 THREADS = Knob("TINYCNN_NUM_THREADS", positive, None, "threads of one inference; default: the processors granted here")
 PLANS = Knob("TINYCNN_PLANS", positive, 8, "plans kept per session, one for each combination of input shapes")
 MEMORY = Knob("TINYCNN_MEMORY", positive, 16 << 30, "bytes that one model may need before it is refused")
+OMP_THREADS = Knob("OMP_NUM_THREADS", first_count, None, "at most so many threads of one inference, as OpenMP has it")
+CACHE_HOME = Knob("XDG_CACHE_HOME", str, None, "the user's cache folder; default: ~/.cache")
 
-KNOBS = (ISA, CACHE, THREADS, PLANS, MEMORY)
+KNOBS = (ISA, CACHE, THREADS, PLANS, MEMORY, OMP_THREADS, CACHE_HOME)

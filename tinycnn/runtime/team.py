@@ -43,8 +43,7 @@ def default_threads() -> int:
         return int(asked)
     granted = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     granted = max(1, min(granted, math.floor(cgroup_quota()) if cgroup_quota() >= 1 else 1))
-    omp = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    return min(granted, int(omp)) if omp.isdigit() and int(omp) > 0 else granted
+    return min(granted, knobs.OMP_THREADS.get() or granted)
 
 
 def yield_address() -> int:

@@ -55,7 +55,7 @@ def cache_folder(wish: str | None) -> Path | None:
     None where none can be written. A folder that others may write to is not used: its files would be run.
     """
     user = os.getuid() if hasattr(os, "getuid") else 0
-    home = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
+    home = Path(knobs.CACHE_HOME.get() or os.path.expanduser("~/.cache"))
     for folder in [Path(wish)] if wish else [home / "tinycnn", Path(tempfile.gettempdir()) / f"tinycnn-{user}"]:
         if not (wish or folder.is_absolute()):
             continue
