@@ -194,9 +194,7 @@ def operand(r: Request, i: int, layout: Layout) -> Operand | None:
     return Operand(i, *found, value)
 
 
-def row(
-    e: Emitter, name: str, a: Ref, b: Ref, y: Ref, lay: Broadcast, epilogue: dict[str, Any], isa: str
-) -> None:
+def row(e: Emitter, name: str, a: Ref, b: Ref, y: Ref, lay: Broadcast, epilogue: dict[str, Any], isa: str) -> None:
     """y = f(a, b) over `lay`, whose inner run is cut to chunks where a dimension is left for it."""
     *dims, inner = lay.dims
     strides = [[4 * s for s in each[:-1]] for each in lay.strides]
@@ -241,7 +239,8 @@ def lower(r: Request) -> Iterable[Choice]:
 
 
 def choose(r: Request, layout: Layout, operands: Sequence[Operand]) -> Choice | None:
-    out, isa, activation = r.outputs[0].dims, r.isa, getattr(r.op, "activation", None)
+    out, isa = r.outputs[0].dims, r.isa
+    activation = None if r.node.kind == "PRelu" else r.op.activation
     inputs = [o.layout if o.value is None else None for o in operands]
     name = FUNCTIONS[r.node.kind]
     if is_square(r):

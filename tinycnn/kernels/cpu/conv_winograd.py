@@ -130,7 +130,8 @@ def kernel(isa: str, m: int, rows: int, cols: int) -> Kernel:
             padded = (block + rows - 1) // rows * rows
             groups_most = (kgroups + ksplits - 1) // ksplits
             column, p_row = padded * vec, groups_most * nr * 4
-            v_element, p_element = cblocks * column, padded * p_row
+            # One vector more keeps the elements of a tile out of one another's cache sets.
+            v_element, p_element = cblocks * column + vec, padded * p_row + vec
             patch = scratch + thread * scratch_bytes
             v = patch + elements * vec
             p = v + elements * v_element
@@ -233,12 +234,12 @@ class Plan:
     @property
     def v_bytes(self) -> int:
         padded = -(-self.block // self.rows) * self.rows
-        return self.elements * padded * blocks(self.p.ci, self.lanes) * self.lanes * 4
+        return self.elements * (padded * blocks(self.p.ci, self.lanes) + 1) * self.lanes * 4
 
     @property
     def p_bytes(self) -> int:
         padded = -(-self.block // self.rows) * self.rows
-        return self.elements * padded * -(-self.kgroups // self.ksplits) * self.cols * self.lanes * 4
+        return self.elements * (padded * -(-self.kgroups // self.ksplits) * self.cols + 1) * self.lanes * 4
 
     @property
     def scratch_bytes(self) -> int:

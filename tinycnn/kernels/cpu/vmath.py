@@ -141,13 +141,15 @@ def functions(lanes: int) -> SimpleNamespace:
 
     @inline
     def power(x, y):
-        """x^y as IEEE 754 has it, but for the sign of zeros; the relative error grows with |y log x|."""
-        one = splat(1.0)
+        """x^y as IEEE 754 has it; the relative error grows with |y log x|."""
+        zero, one = splat(0.0), splat(1.0)
         size = where_eq(fabs(x), one, one, exp(y * log(fabs(x))))
         half = y * splat(0.5)
-        whole = where_eq(rint(half), half, size, size * splat(-1.0))
-        negative = where_eq(rint(y), y, whole, where_lt(fabs(x), splat(inf), splat(nan), size))
-        return where_eq(y, splat(0.0), one, where_lt(x, splat(0.0), negative, size))
+        odd_or_even = where_eq(rint(half), half, size, size * splat(-1.0))
+        fraction = where_lt(x, zero, where_lt(fabs(x), splat(inf), splat(nan), size), size)
+        sign = where_eq(x, zero, one / x, x)
+        negative = where_eq(rint(y), y, odd_or_even, fraction)
+        return where_eq(y, zero, one, where_lt(sign, zero, negative, size))
 
     return SimpleNamespace(
         maximum=maximum, minimum=minimum, rint=rint, floor=floor, ceil=ceil, exp=exp, expm1=expm1, log=log,

@@ -1,0 +1,181 @@
+"""Strided copies: any element order that NumPy can express as a view, in up to six axes."""
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from tinycnn.kernels.cpu import tuning
+from tinycnn.kernels.cpu.isa import ISAS
+from tinycnn.kernels.kernel import Kernel, Range, fields
+from tinycnn.kernels.lowering import Emitter, Ref
+
+Way = Literal["rows", "tiles"]
+Axis = tuple[int, int, int]  # elements, bytes from one to the next in the source, and in the target
+
+RANK = 6
+FIELDS = fields("x:addr y:addr " + " ".join(f"{name}{i}" for name in ("n", "x", "y") for i in range(RANK)) + " c4 c5")
+
+
+@functools.cache
+def copy(way: Way, isa: str) -> Kernel:
+    """Copies 4-byte elements of n0 x ... x n5, in pieces of c4 x c5; x0 ... and y0 ... are strides in bytes.
+
+    rows   runs along the last axis: whole vectors where both strides are 4, one value where the source's is 0
+    tiles  x4 = y5 = 4: squares transposed in registers
+    """
+    lanes = ISAS[isa].lanes
+
+    def build() -> Callable[..., Any]:
+        from tinycnn.kernels.cpu.simd import inline, load_f32, squares, store, store_f32, store_part, vectors
+
+        vector, square = vectors(lanes), squares(lanes)
+        load, load_splat = vector.load, vector.load_splat
+        load_square, store_square, transpose = square.load, square.store, square.transpose
+        load_rows, store_part_square = square.load_rows, square.store_part
+
+        @inline
+        def rows(p, q, n4, n5, x4, x5, y4, y5):
+            whole = n5 - n5 % lanes
+            for i in range(n4):
+                s, t = p + i * x4, q + i * y4
+                if y5 == 4 and x5 == 4:
+                    for k in range(0, 4 * whole, 4 * lanes):
+                        store(t + k, load(s + k))
+                    if whole < n5:
+                        store_part(t + 4 * whole, n5 - whole, load(s + 4 * whole))
+                elif y5 == 4 and x5 == 0:
+                    value = load_splat(s)
+                    for k in range(0, 4 * whole, 4 * lanes):
+                        store(t + k, value)
+                    store_part(t + 4 * whole, n5 - whole, value)
+                else:
+                    for k in range(n5):
+                        store_f32(t + k * y5, load_f32(s + k * x5))
+
+        @inline
+        def tiles(p, q, n4, n5, x4, x5, y4, y5):
+            for i in range(0, n4, lanes):
+                for j in range(0, n5, lanes):
+                    s, t = p + 4 * i + j * x5, q + i * y4 + 4 * j
+                    if n4 - i >= lanes and n5 - j >= lanes:
+                        store_square(transpose(load_square(s, x5)), t, y4)
+                    else:
+                        store_part_square(transpose(load_rows(s, x5, n5 - j)), t, y4, n4 - i, n5 - j)
+
+        move = rows if way == "rows" else tiles
+
+        def kernel(
+            x, y, n0, n1, n2, n3, n4, n5, x0, x1, x2, x3, x4, x5, y0, y1, y2, y3, y4, y5, c4, c5, thread, threads
+        ):
+            m4, m5 = (n4 + c4 - 1) // c4, (n5 + c5 - 1) // c5
+            pieces = n0 * n1 * n2 * n3 * m4 * m5
+            for piece in range(pieces * thread // threads, pieces * (thread + 1) // threads):
+                rest, i5 = piece // m5, piece % m5 * c5
+                rest, i4 = rest // m4, rest % m4 * c4
+                rest, i3 = rest // n3, rest % n3
+                rest, i2 = rest // n2, rest % n2
+                i0, i1 = rest // n1, rest % n1
+                p = x + i0 * x0 + i1 * x1 + i2 * x2 + i3 * x3 + i4 * x4 + i5 * x5
+                q = y + i0 * y0 + i1 * y1 + i2 * y2 + i3 * y3 + i4 * y4 + i5 * y5
+                move(p, q, min(c4, n4 - i4), min(c5, n5 - i5), x4, x5, y4, y5)
+
+        return kernel
+
+    return Kernel(f"copy_{way}_f32__{isa}", FIELDS, build, ranges, isa)
+
+
+def ranges(v: SimpleNamespace) -> Iterable[Range]:
+    for name in ("x", "y"):
+        ends = [(getattr(v, f"n{i}") - 1) * getattr(v, f"{name}{i}") for i in range(RANK)]
+        yield Range(name, sum(min(0, e) for e in ends), sum(max(0, e) for e in ends) + 4, writes=name == "y")
+
+
+def kernels(isa: str) -> Iterable[Kernel]:
+    yield copy("rows", isa)
+    yield copy("tiles", isa)
+
+
+def outline(shape: Sequence[int]) -> np.ndarray:
+    """An array of this shape that has strides and an address, but no memory: for making views, never for reading."""
+    strides = np.append(np.cumprod(shape[:0:-1], dtype=np.int64)[::-1], 1)[-len(shape) :] * 4 if len(shape) else ()
+    return as_strided(np.empty(1, np.float32), shape, tuple(int(s) for s in strides))
+
+
+def position(view: np.ndarray, of: np.ndarray) -> int:
+    """Bytes from the first element of an array to that of a view of it."""
+    return int(view.__array_interface__["data"][0] - of.__array_interface__["data"][0])
+
+
+def collapse(axes: Iterable[Axis]) -> list[Axis]:
+    """The same copy with the fewest axes, the target's widest stride first."""
+    result: list[Axis] = []
+    for n, sx, sy in sorted((a for a in axes if a[0] != 1), key=lambda a: -abs(a[2])):
+        if result and result[-1][1:] == (n * sx, n * sy):
+            result[-1] = (result[-1][0] * n, sx, sy)
+        else:
+            result.append((n, sx, sy))
+    return result
+
+
+@dataclass(frozen=True)
+class Move:
+    """A copy of `axes`, from x bytes into a source to y bytes into a target."""
+
+    axes: tuple[Axis, ...]
+    x: int
+    y: int
+
+    @classmethod
+    def between(cls, source: np.ndarray, view: np.ndarray, target: np.ndarray, place: np.ndarray) -> "Move | None":
+        """`place`, a view of `target`, becomes `view`, a view of `source`; None if that takes more than RANK axes."""
+        view = np.broadcast_to(view, place.shape)
+        axes = collapse(zip(place.shape, view.strides, place.strides, strict=True))
+        return cls(tuple(axes), position(view, source), position(place, target)) if len(axes) <= RANK else None
+
+    @property
+    def size(self) -> int:
+        return int(np.prod([n for n, _, _ in self.axes], dtype=np.int64))
+
+    @property
+    def is_contiguous(self) -> bool:
+        return all(axis[1:] == (4, 4) for axis in self.axes)
+
+    def plan(self) -> tuple[Way, list[Axis]]:
+        axes = list(self.axes)
+        n, sx, sy = axes[-1] if axes else (1, 4, 4)
+        columns = [a for a in axes[:-1] if a[1] == 4]
+        if sx != 4 and sy == 4 and n > 1 and columns:
+            axes.remove(columns[-1])
+            axes.insert(-1, columns[-1])
+            return "tiles", axes
+        return "rows", axes
+
+    def emit(self, e: Emitter, x: Ref, y: Ref, isa: str) -> None:
+        way, axes = self.plan()
+        if not self.size:
+            return
+        if not axes or (way == "rows" and axes[-1][2] != 4):
+            axes.append((1, 4, 4))
+        axes = [(1, 0, 0)] * (RANK - len(axes)) + axes
+        e.row(copy(way, isa), x=x + self.x, y=y + self.y, **slots(way, axes[-RANK:]))
+
+    @property
+    def time_s(self) -> float:
+        """Predicted seconds on one thread."""
+        way, axes = self.plan()
+        scalar = way == "rows" and axes and axes[-1][1] not in (0, 4)
+        return tuning.transfer_s(8 * self.size) * (4 if scalar else 1)
+
+
+def slots(way: Way, axes: Sequence[Axis]) -> dict[str, int]:
+    """Values of all fields but the addresses. A piece is some 4096 elements, so that threads can share the work."""
+    (n4, _, _), (n5, _, _) = axes[-2:]
+    c5 = 64 if way == "tiles" else min(n5, 4096)
+    c4 = 64 if way == "tiles" else min(n4, max(1, 4096 // c5))
+    values = {f"{name}{i}": axis[k] for k, name in enumerate(("n", "x", "y")) for i, axis in enumerate(axes)}
+    return values | {"c4": c4, "c5": c5}

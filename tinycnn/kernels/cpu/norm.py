@@ -1,0 +1,239 @@
+"""InstanceNormalization, GroupNormalization and LayerNormalization: rows made to have mean 0 and variance 1.
+
+y = (x - mean) / sqrt(variance + epsilon) * scale + bias, mean and variance taken over a row in two passes.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Iterable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from tinycnn.kernels.cpu.isa import ISAS
+from tinycnn.kernels.cpu.tuning import transfer_s
+from tinycnn.kernels.kernel import Kernel, Range, fields
+from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, can_block, lowers
+
+BLOCKED = fields("x:addr scale:addr bias:addr y:addr n c pixels epsilon:f32")
+PLAIN = fields("x:addr scale:addr bias:addr y:addr rows period channels pixels epsilon:f32")
+
+
+def blocked_ranges(lanes: int, v: SimpleNamespace) -> Iterable[Range]:
+    nbytes = 4 * v.n * v.c * v.pixels * lanes
+    yield Range("x", 0, nbytes)
+    yield Range("y", 0, nbytes, writes=True)
+    yield Range("scale", 0, 4 * v.c * lanes)
+    yield Range("bias", 0, 4 * v.c * lanes)
+
+
+def plain_ranges(v: SimpleNamespace) -> Iterable[Range]:
+    nbytes = 4 * v.rows * v.channels * v.pixels
+    yield Range("x", 0, nbytes)
+    yield Range("y", 0, nbytes, writes=True)
+    yield Range("scale", 0, 4 * min(v.rows, v.period) * v.channels)
+    yield Range("bias", 0, 4 * min(v.rows, v.period) * v.channels)
+
+
+@functools.cache
+def normalize_blocked(isa: str) -> Kernel:
+    """Rows are the pixels of one channel: x, y f32 [n][c][pixels][lanes], scale and bias [c][lanes], c in blocks."""
+    lanes = ISAS[isa].lanes
+
+    def build() -> Callable[..., Any]:
+        from tinycnn.kernels.cpu.simd import fma, inline, sqrt, store, vectors
+
+        v = vectors(lanes)
+        load, splat = v.load, v.splat
+        size = 4 * lanes
+
+        @inline
+        def add(total, x, center, squared):
+            d = load(x) - center
+            return fma(d, d, total) if squared else total + d
+
+        @inline
+        def deviation(x, pixels, center, squared):
+            """Sum of x - center over the pixels, or of its square."""
+            a = b = c = d = splat(0.0)
+            stop = x + pixels * size
+            while x + 3 * size < stop:
+                a, b = add(a, x, center, squared), add(b, x + size, center, squared)
+                c, d = add(c, x + 2 * size, center, squared), add(d, x + 3 * size, center, squared)
+                x += 4 * size
+            while x < stop:
+                a = add(a, x, center, squared)
+                x += size
+            return (a + b) + (c + d)
+
+        def body(x, scale, bias, y, n, c, pixels, epsilon, thread, threads):
+            per_pixel = splat(1.0) / splat(pixels)
+            pieces = n * c
+            for piece in range(pieces * thread // threads, pieces * (thread + 1) // threads):
+                place = piece * pixels * size
+                source, to = x + place, y + place
+                mean = deviation(source, pixels, splat(0.0), False) * per_pixel
+                variance = deviation(source, pixels, mean, True) * per_pixel
+                channel = piece % c * size
+                factor = load(scale + channel) / sqrt(variance + splat(epsilon))
+                shift = load(bias + channel)
+                for i in range(0, pixels * size, size):
+                    store(to + i, fma(load(source + i) - mean, factor, shift))
+
+        return body
+
+    name = f"instance_norm_f32_nchw{lanes}c__{isa}"
+    return Kernel(name, BLOCKED, build, functools.partial(blocked_ranges, lanes), isa)
+
+
+@functools.cache
+def normalize_plain(isa: str) -> Kernel:
+    """Rows of channels x pixels, all one after another; row r takes scale and bias from [r % period][channels]."""
+    lanes = ISAS[isa].lanes
+
+    def build() -> Callable[..., Any]:
+        from tinycnn.kernels.cpu.simd import fma, inline, lane_sum, sqrt, store, store_part, vectors
+
+        v = vectors(lanes)
+        load, load_or, load_part, load_splat, splat = v.load, v.load_or, v.load_part, v.load_splat, v.splat
+        size = 4 * lanes
+
+        @inline
+        def add(total, x, center, squared):
+            d = load(x) - center
+            return fma(d, d, total) if squared else total + d
+
+        @inline
+        def deviation(x, count, center, squared):
+            """Sum of x - center over the row, or of its square, in every lane."""
+            rest = count % lanes
+            stop = x + 4 * (count - rest)
+            tail = load_or(stop, rest, center) - center
+            a = b = c = splat(0.0)
+            d = tail * tail if squared else tail
+            while x + 3 * size < stop:
+                a, b = add(a, x, center, squared), add(b, x + size, center, squared)
+                c, d = add(c, x + 2 * size, center, squared), add(d, x + 3 * size, center, squared)
+                x += 4 * size
+            while x < stop:
+                a = add(a, x, center, squared)
+                x += size
+            return splat(lane_sum((a + b) + (c + d)))
+
+        @inline
+        def spread(x, y, count, mean, factor, shift):
+            """One channel: one factor and shift for all pixels."""
+            rest = count % lanes
+            whole = 4 * (count - rest)
+            for i in range(0, whole, size):
+                store(y + i, fma(load(x + i) - mean, factor, shift))
+            if rest > 0:
+                store_part(y + whole, rest, fma(load_part(x + whole, rest) - mean, factor, shift))
+
+        @inline
+        def spread_each(x, y, count, mean, scale, bias, inverse):
+            """One pixel: a scale and bias for each element."""
+            rest = count % lanes
+            whole = 4 * (count - rest)
+            for i in range(0, whole, size):
+                store(y + i, fma(load(x + i) - mean, load(scale + i) * inverse, load(bias + i)))
+            if rest > 0:
+                factor = load_part(scale + whole, rest) * inverse
+                value = fma(load_part(x + whole, rest) - mean, factor, load_part(bias + whole, rest))
+                store_part(y + whole, rest, value)
+
+        def body(x, scale, bias, y, rows, period, channels, pixels, epsilon, thread, threads):
+            count = channels * pixels
+            each = splat(1.0) / splat(count)
+            for row in range(rows * thread // threads, rows * (thread + 1) // threads):
+                source, to = x + 4 * row * count, y + 4 * row * count
+                first = 4 * (row % period) * channels
+                mean = deviation(source, count, splat(0.0), False) * each
+                variance = deviation(source, count, mean, True) * each
+                inverse = splat(1.0) / sqrt(variance + splat(epsilon))
+                if pixels == 1:
+                    spread_each(source, to, count, mean, scale + first, bias + first, inverse)
+                else:
+                    for c in range(channels):
+                        factor = load_splat(scale + first + 4 * c) * inverse
+                        shift = load_splat(bias + first + 4 * c)
+                        place = 4 * c * pixels
+                        spread(source + place, to + place, pixels, mean, factor, shift)
+
+        return body
+
+    return Kernel(f"norm_f32__{isa}", PLAIN, build, plain_ranges, isa)
+
+
+def kernels(isa: str) -> Iterable[Kernel]:
+    yield normalize_blocked(isa)
+    yield normalize_plain(isa)
+
+
+def rows(r: Request, x: tuple[int, ...]) -> dict[str, int]:
+    """The operator as rows of the plain kernel."""
+    if r.node.kind == "LayerNormalization":
+        axis = r.op.axis % len(x)
+        return {"rows": math.prod(x[:axis]), "period": 1, "channels": math.prod(x[axis:]), "pixels": 1}
+    n, c, *spatial = x
+    g = c if r.node.kind == "InstanceNormalization" else r.op.num_groups
+    return {"rows": n * g, "period": g, "channels": c // g, "pixels": math.prod(spatial)}
+
+
+def parameters(r: Request, x: tuple[int, ...], length: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Scale and bias, one number for each of `length`; None where they are no constants or vary between rows."""
+    shape = x[r.op.axis % len(x) :] if r.node.kind == "LayerNormalization" else (length,)
+    scale, bias = r.values[1], (*r.values, None)[2]
+    if scale is None or (bias is None and len(r.inputs) > 2 and r.inputs[2] is not None):
+        return None
+    arrays = [scale, np.zeros(1, np.float32) if bias is None else bias]
+    surplus = [a.shape[: max(0, a.ndim - len(shape))] for a in arrays]
+    if any(set(each) - {1} for each in surplus):
+        return None
+    flat = [a.reshape(a.shape[len(each) :]).astype(np.float32) for a, each in zip(arrays, surplus, strict=True)]
+    factors, shifts = (np.ascontiguousarray(np.broadcast_to(a, shape)).reshape(-1) for a in flat)
+    return factors, shifts
+
+
+@lowers("InstanceNormalization", "GroupNormalization", "LayerNormalization")
+def lower(r: Request) -> Iterable[Choice]:
+    x = r.inputs[0]
+    if x is None or x.dtype != np.float32 or x.size == 0:
+        return
+    sizes = rows(r, x.dims)
+    found = parameters(r, x.dims, sizes["period"] * sizes["channels"])
+    if found is None:
+        return
+    factors, shifts = found
+    unused: list[Layout | None] = [None] * (len(r.inputs) - 1)
+
+    def emit(e: Emitter) -> None:
+        e.row(
+            normalize_plain(r.isa.name), x=e.input(0), y=e.output(), epsilon=r.op.epsilon, **sizes,
+            scale=e.weights("scale", lambda: factors), bias=e.weights("bias", lambda: shifts),
+        )  # fmt: skip
+
+    reason = f"{sizes['rows']} rows of {sizes['channels'] * sizes['pixels']}"
+    yield Choice("norm", ["plain", *unused], "plain", 2 * transfer_s(2 * x.nbytes), reason, emit, in_place=0)
+    if r.node.kind == "InstanceNormalization" and can_block(x):
+        yield by_channel(r, factors, shifts, unused, reason)
+
+
+def by_channel(r: Request, factors: np.ndarray, shifts: np.ndarray, unused: list[Layout | None], reason: str) -> Choice:
+    """InstanceNormalization where it lies in blocks."""
+    x, lanes = r.inputs[0], r.isa.lanes
+    assert x is not None
+    n, channels, *spatial = x.dims
+    c, pixels = blocks(channels, lanes), math.prod(spatial)
+    pad = (0, c * lanes - channels)
+
+    def emit(e: Emitter) -> None:
+        e.row(
+            normalize_blocked(r.isa.name), x=e.input(0), y=e.output(), n=n, c=c, pixels=pixels, epsilon=r.op.epsilon,
+            scale=e.weights("scale blocked", lambda: np.pad(factors, pad)),
+            bias=e.weights("bias blocked", lambda: np.pad(shifts, pad)),
+        )  # fmt: skip
+
+    time_s = 2 * transfer_s(8 * n * c * pixels * lanes)
+    return Choice("instance_norm", ["blocked", *unused], "blocked", time_s, reason, emit, in_place=0)
