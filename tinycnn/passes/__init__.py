@@ -3,22 +3,37 @@
 from collections.abc import Callable, Iterable
 
 from tinycnn.ir import Graph, verify
+from tinycnn.passes.drop_identity import drop_identity
+from tinycnn.passes.fake_quantize import fake_quantize
 from tinycnn.passes.fold_batch_norm import fold_batch_norm
 from tinycnn.passes.fold_constants import fold_constants
+from tinycnn.passes.fold_pad import fold_pad
+from tinycnn.passes.fold_scale import fold_scale
 from tinycnn.passes.fuse_activation import fuse_activation
 from tinycnn.passes.fuse_residual import fuse_residual
+from tinycnn.passes.merge_matmul_add import merge_matmul_add
+from tinycnn.passes.recognise_clip import recognise_clip
+from tinycnn.passes.recognise_swish import recognise_swish
 
 Pass = Callable[[Graph], Graph]
 
 # Once per model, whatever its shapes: weights change only here.
 LOAD: tuple[Pass, ...] = (
     fold_constants,
+    drop_identity,
+    fake_quantize,
+    recognise_clip,
+    recognise_swish,
+    merge_matmul_add,
     fold_batch_norm,
+    fold_scale,
+    fold_pad,
     fuse_activation,
 )
 
 # Once per set of input shapes, after `bind`.
 BIND: tuple[Pass, ...] = (
+    merge_matmul_add,
     fuse_activation,
     fuse_residual,
 )

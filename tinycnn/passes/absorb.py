@@ -66,7 +66,7 @@ def absorb_before(edit: Rewriter, node: Node, affine: Affine) -> Absorbed | None
 
 
 def channels_after(edit: Rewriter, node: Node) -> tuple[int, int] | None:
-    """Channels and rank of what a linear node computes, if its weights are known."""
+    """Channels and rank of what a linear node computes, if its weights are known; rank 0 where it may be any."""
     w = edit.constant(node.inputs[1]) if len(node.inputs) > 1 else None
     if w is None or w.dtype.kind != "f":
         return None
@@ -77,6 +77,8 @@ def channels_after(edit: Rewriter, node: Node) -> tuple[int, int] | None:
             return w.shape[1] * g, w.ndim
         case Gemm(transB=transposed) if w.ndim == 2:
             return w.shape[0 if transposed else 1], 2
+        case ScaleShift():
+            return len(w), 0
     return None
 
 

@@ -13,9 +13,7 @@ from tinycnn.passes.rewriter import Rewriter
 ONLY_THE_SHAPE = frozenset({"Shape", "Size"})  # operators that read no element of their input
 
 
-def bind(
-    graph: Graph, shapes: Mapping[str, tuple[int, ...]], values: Mapping[str, np.ndarray] | None = None
-) -> Graph:
+def bind(graph: Graph, shapes: Mapping[str, tuple[int, ...]], values: Mapping[str, np.ndarray] | None = None) -> Graph:
     """The graph for inputs of these shapes: `specs` holds every value whose shape follows from them, and shape
     arithmetic has become constants.
 
