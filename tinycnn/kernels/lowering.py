@@ -139,10 +139,10 @@ def to_blocked(x: np.ndarray, lanes: int) -> np.ndarray:
     n, c, *spatial = x.shape
     padded = np.zeros((n, blocks(c, lanes) * lanes, *spatial), np.float32)
     padded[:, :c] = x
-    return np.ascontiguousarray(np.moveaxis(padded.reshape(n, -1, lanes, *spatial), 2, -1))
+    return np.ascontiguousarray(np.moveaxis(padded.reshape(n, blocks(c, lanes), lanes, *spatial), 2, -1))
 
 
 def from_blocked(x: np.ndarray, shape: Sequence[int], lanes: int) -> np.ndarray:
     n, c, *spatial = shape
     blocked = x.reshape(n, blocks(c, lanes), *spatial, lanes)
-    return np.ascontiguousarray(np.moveaxis(blocked, -1, 2).reshape(n, -1, *spatial)[:, :c])
+    return np.ascontiguousarray(np.moveaxis(blocked, -1, 2).reshape(n, blocks(c, lanes) * lanes, *spatial)[:, :c])

@@ -73,7 +73,7 @@ class Conv(Op):
         weights = w.astype(np.float64).reshape(g, co // g, ci // g, *taps.kernel)
         y = np.zeros((n, g, co // g, math.prod(out)))
         for tap in taps.taps():
-            shifted = padded[taps.at(tap, out)].reshape(n, g, ci // g, -1)
+            shifted = padded[taps.at(tap, out)].reshape(n, g, ci // g, math.prod(out))
             y += weights[(slice(None),) * 3 + tap] @ shifted
         y = y.reshape(n, co, *out)
         if b is not None:

@@ -93,7 +93,7 @@ class ConvTranspose(Op):
         (n, ci, *sizes), g = x.shape, self.group
         taps, co = self.window(x.shape, w.shape), w.shape[1] * g
         weights = w.astype(np.float64).reshape(g, ci // g, co // g, *taps.kernel).swapaxes(1, 2)
-        flat = x.astype(np.float64).reshape(n, g, ci // g, -1)
+        flat = x.astype(np.float64).reshape(n, g, ci // g, math.prod(sizes))
         whole = np.zeros((n, co, *self.uncut(x.shape, w.shape)))
         for index in taps.taps():
             whole[taps.at(index, tuple(sizes))] += (weights[(slice(None),) * 3 + index] @ flat).reshape(n, co, *sizes)

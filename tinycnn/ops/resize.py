@@ -178,14 +178,14 @@ class Resize(Op):
         x = np.arange(axis.out, dtype=np.float32 if self.mode == "nearest" else np.float64)
         return COORDINATES[self.coordinate_transformation_mode](x, axis)
 
+    def nearest(self, axis: Axis) -> np.ndarray:
+        """int64 [out]: which input element of an axis each output element is, in mode "nearest"."""
+        return np.clip(NEAREST[self.nearest_mode](self.positions(axis)).astype(np.int64), 0, axis.size - 1)
+
     def matrix(self, axis: Axis) -> np.ndarray:
         """float64 [out, size]: by how much each input element of an axis counts in each output element."""
         weights = np.zeros((axis.out, axis.size))
         rows, at = np.arange(axis.out), self.positions(axis)
-        if self.mode == "nearest":
-            index = NEAREST[self.nearest_mode](at).astype(np.int64)
-            weights[rows, np.clip(index, 0, axis.size - 1)] = 1
-            return weights
         kernel, reach = FILTERS[self.mode]
         first = np.floor(at).astype(np.int64)
         for offset in range(1 - reach, reach + 1):
@@ -203,11 +203,10 @@ class Resize(Op):
         for number, axis in enumerate(plan):
             if axis == Axis(axis.size, axis.size, 1.0):
                 continue
-            matrix = self.matrix(axis)
             if self.mode == "nearest":
-                y = y.take(matrix.argmax(1), number)
+                y = y.take(self.nearest(axis), number)
             else:
-                y = np.moveaxis(np.tensordot(matrix, y, (1, number)), 0, number)
+                y = np.moveaxis(np.tensordot(self.matrix(axis), y, (1, number)), 0, number)
         y = finish(y, x.dtype)
         return (self.extrapolated(y, plan),) if self.coordinate_transformation_mode == "tf_crop_and_resize" else (y,)
 

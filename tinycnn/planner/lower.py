@@ -137,12 +137,11 @@ class Writer:
     def node(self, request: Request, choice: Choice) -> None:
         """Writes the rows of one node, reorders of its inputs first."""
         first = len(self.rows)
-        emitter = NodeEmitter(self, request, choice)
         if choice.view is not None:
             source = self.locate_input(request, choice, choice.view)
             self.places[request.node.outputs[0], choice.output] = source
         else:
-            choice.emit(emitter)
+            choice.emit(NodeEmitter(self, request, choice))
         parameters = sum(v.size for v in request.values if v is not None and v.dtype == np.float32)
         used = dict.fromkeys(self.kernel_list[row.kernel].name for row in self.rows[first:])
         step = Step(

@@ -42,7 +42,7 @@ def default_threads() -> int:
     if asked:
         return int(asked)
     granted = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    granted = max(1, min(granted, math.floor(cgroup_quota()) if cgroup_quota() >= 1 else 1))
+    granted = max(1, math.floor(min(granted, cgroup_quota())))
     return min(granted, knobs.OMP_THREADS.get() or granted)
 
 

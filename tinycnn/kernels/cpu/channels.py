@@ -12,7 +12,7 @@ import numpy as np
 from tinycnn.kernels.cpu import tuning
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields
-from tinycnn.kernels.lowering import Choice, Emitter, Request, blocked_size, blocks, can_block, lowers
+from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocked_size, blocks, can_block, lowers
 
 CHUNK = 256  # pixels of one block that a thread takes at once
 
@@ -219,11 +219,12 @@ def select(r: Request) -> Iterable[Choice]:
             elif halves:
                 e.row(shuffle(isa), half=c // 2, **values)
             else:
-                table = e.weights(f"channels {r.isa.lanes}", lambda w=w: np.array([divmod(k, r.isa.lanes) for k in w]))
+                entries = np.array([divmod(k, r.isa.lanes) for k in w], np.int64)
+                table = e.weights(f"{c} channels in {r.isa.lanes}", functools.partial(np.copy, entries))
                 e.row(gather(isa), table=table, c=len(w), **values)
 
     algorithm, factor = ("shift", 1) if runs else ("shuffle", 1) if halves else ("gather", 8)
-    inputs = ["blocked", *[None] * (len(r.inputs) - 1)]
+    inputs: list[Layout | None] = ["blocked", *[None] * (len(r.inputs) - 1)]
     time_s = factor * moved_s(r, len(wanted))
     yield Choice(algorithm, inputs, "blocked", time_s, "channels change places", emit)
 

@@ -342,7 +342,7 @@ class Plan:
         products = updates * per_update * (1 + tuning.RUN_OVERHEAD / run)
         passes = p.n * self.tiles / self.chunk_tiles
         band = 8 * p.n * p.ci * p.h * p.w * self.ksplits / tuning.CACHE_BANDWIDTH if self.in_band else 0.0
-        return tuning.ROW_S + band + max(products, tuning.stream_s(self.k_steps * nr * 4, passes))
+        return tuning.ROW_S + band + tuning.overlap_s(products, tuning.stream_s(self.k_steps * nr * 4, passes))
 
 
 def emit(r: Request, plan: Plan, e: Emitter) -> None:

@@ -270,9 +270,8 @@ class Plan:
         transforms = vectors * tuning.WINOGRAD_VECTOR_S[self.m]
         passes = p.n * self.n_blocks
         spilled = max(0, self.v_bytes + self.p_bytes - tuning.L2_BYTES) * 2
-        return (
-            transforms + max(products, tuning.stream_s(self.u_bytes, passes)) + passes * spilled / tuning.L3_BANDWIDTH
-        )
+        overlapped = tuning.overlap_s(products, tuning.stream_s(self.u_bytes, passes))
+        return transforms + overlapped + passes * spilled / tuning.L3_BANDWIDTH
 
 
 def emit(r: Request, plan: Plan, e: Emitter) -> None:

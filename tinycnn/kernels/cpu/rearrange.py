@@ -243,7 +243,7 @@ def padding(r: Request) -> np.ndarray:
 
 @lowers(*VIEWS)
 def views(r: Request) -> Iterable[Choice]:
-    """Nothing moves: plain tensors of any dtype; blocked ones of the same shape, or of whole blocks of single pixels."""
+    """Plain tensors of any dtype; blocked ones of the same shape, or of whole blocks of single pixels."""
     x, y = r.inputs[0], r.outputs[0]
     if x is None:
         return

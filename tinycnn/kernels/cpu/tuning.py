@@ -64,6 +64,11 @@ def stream_s(nbytes: int, passes: float) -> float:
     return nbytes / MEMORY_BANDWIDTH + max(0.0, passes - 1) * nbytes / again
 
 
+def overlap_s(compute_s: float, stream_s: float) -> float:
+    """Predicted seconds of arithmetic while its weights are prefetched: the longer, and a quarter of the shorter."""
+    return max(compute_s, stream_s) + min(compute_s, stream_s) / 4
+
+
 # Depthwise convolution: outputs of one register tile, and the (kernel width, stride) that have kernels of their own.
 DEPTHWISE_ROWS: Mapping[str, tuple[int, ...]] = {"avx512": (14, 7), "avx2": (7,), "portable": (7,)}
 DEPTHWISE_WINDOWS: tuple[tuple[int, int], ...] = ((3, 1), (3, 2), (5, 1), (5, 2), (7, 1))
