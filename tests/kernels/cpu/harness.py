@@ -134,8 +134,10 @@ def choices(r: Request) -> list[Choice]:
     return [c for lowering in LOWERINGS.get(r.node.kind, []) for c in lowering(r)]
 
 
-def execute(r: Request, choice: Choice, arrays: Sequence[np.ndarray | None], threads: int = 1) -> list[np.ndarray]:
-    """Outputs as plain arrays. Pad lanes of blocked inputs hold NaN."""
+def execute(
+    r: Request, choice: Choice, arrays: Sequence[np.ndarray | None], threads: int = 1, in_place: bool = False
+) -> list[np.ndarray]:
+    """Outputs as plain arrays. Pad lanes of blocked inputs hold NaN. in_place: as the choice allows it."""
     lanes = r.isa.lanes
     ins: list[Buffer | None] = []
     for array, layout in zip(arrays, choice.inputs, strict=True):
@@ -152,6 +154,10 @@ def execute(r: Request, choice: Choice, arrays: Sequence[np.ndarray | None], thr
         ins.append(buffer)
     sizes = [4 * blocked_size(s.dims, lanes) if choice.output == "blocked" else s.nbytes for s in r.outputs]
     outs = [Buffer(size) for size in sizes]
+    if in_place and choice.in_place is not None:
+        taken = ins[choice.in_place]
+        assert taken is not None and taken.nbytes == sizes[0]
+        outs = [taken]
     if choice.view is not None:
         source = ins[choice.view]
         assert source is not None
