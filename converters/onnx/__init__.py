@@ -1,1 +1,1 @@
-"""Part of tinycnn."""
+"""ONNX: reader -> importer (lifts, fallback) -> Graph -> writer."""

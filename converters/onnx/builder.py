@@ -1,0 +1,110 @@
+"""A graph under construction."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+
+from tinycnn.converters.onnx import attributes as onnx_attributes
+from tinycnn.converters.onnx import facts, fallback
+from tinycnn.converters.onnx.facts import Fact
+from tinycnn.errors import ModelFormatError, Problem
+from tinycnn.ir import Action, Node, TensorSpec
+from tinycnn.ops import REGISTRY, Op
+
+NEWEST = onnx.defs.onnx_opset_version()
+
+
+def fields_of(op: type[Op], given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The attributes that are fields of an operator, and the names of those that are not."""
+    names = {f.name for f in dataclasses.fields(op)}
+    return {k: v for k, v in given.items() if k in names}, [k for k in given if k not in names]
+
+
+class Builder:
+    """Collects what a Graph is made of.
+
+    facts   what is known of each value
+    taken   value names in use
+    scale_dropout  Dropout means scaling by the keep probability
+    """
+
+    def __init__(self) -> None:
+        self.inputs: dict[str, TensorSpec] = {}
+        self.nodes: list[Node] = []
+        self.constants: dict[str, np.ndarray] = {}
+        self.facts: dict[str, Fact] = {}
+        self.report: list[Action] = []
+        self.problems: list[Problem] = []
+        self.taken: set[str] = set()
+        self.scale_dropout = False
+
+    def fresh(self, wish: str) -> str:
+        name, i = wish, 1
+        while name in self.taken or not name:
+            name, i = f"{wish}.{i}", i + 1
+        self.taken.add(name)
+        return name
+
+    def constant(self, array: np.ndarray, wish: str) -> str:
+        """Adds a constant under a fresh name."""
+        return self.define(self.fresh(wish), array)
+
+    def define(self, name: str, array: np.ndarray) -> str:
+        """Adds a constant under a name that is already reserved for it. f16 becomes f32."""
+        if name in self.constants:
+            raise ModelFormatError(f"{name!r} is defined twice")
+        array = onnx_attributes.single(array)
+        array.flags.writeable = False
+        self.constants[name] = array
+        self.facts[name] = Fact(array.dtype, array.ndim)
+        self.taken.add(name)
+        return name
+
+    def operator(
+        self,
+        kind: str,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        attributes: Mapping[str, Any],
+        name: str,
+        role: str = "",
+    ) -> None:
+        """Adds an operator in the form of the newest opset."""
+        schema = onnx.defs.get_schema(kind, NEWEST)
+        if kind in REGISTRY:
+            fields, unknown = fields_of(REGISTRY[kind], attributes)
+            assert not unknown, (kind, unknown)
+            op: Op = REGISTRY[kind](**fields)
+        else:
+            op = fallback.of_operator(kind, inputs, outputs, attributes)
+        self.add(op, inputs, outputs, f"{name}.{role}" if role and name else name, schema, attributes)
+
+    def add(
+        self,
+        op: Op,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        name: str,
+        schema: onnx.defs.OpSchema,
+        attributes: Mapping[str, Any],
+    ) -> None:
+        inputs, outputs = trimmed(inputs), trimmed(outputs)
+        known = [self.facts.get(value, facts.NOTHING) for value in inputs]
+        for value, fact in zip(outputs, facts.outputs(schema, known, attributes, len(outputs)), strict=True):
+            if value:
+                self.facts[value] = fact
+        self.nodes.append(Node(op, tuple(inputs), tuple(outputs), name))
+
+    def say(self, node: str, operator: str, what: str, detail: str = "") -> None:
+        self.report.append(Action(node, operator, what, detail))
+
+
+def trimmed(names: Sequence[str]) -> list[str]:
+    """Without absent ones at the end."""
+    result = list(names)
+    while result and not result[-1]:
+        result.pop()
+    return result

@@ -1,0 +1,107 @@
+"""Operators without a class of their own, computed by the onnx package's reference evaluator."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import AttributeProto, FunctionProto, ModelProto, NodeProto, helper
+
+from tinycnn.converters.onnx import tensors
+from tinycnn.errors import TinyCnnError
+from tinycnn.ir import TensorSpec
+from tinycnn.ops.op import Op, Specs, Values
+
+PREFIX = "onnx."
+
+
+@dataclass(frozen=True)
+class OnnxReference(Op):
+    """One ONNX node of any opset.
+
+    The inputs are the node's own and then the values from around it that its subgraphs read. Shapes are known only
+    once it ran.
+
+    model  a serialised ModelProto of that one node, whose graph's inputs and outputs are the operator's
+    """
+
+    model: bytes
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        return PREFIX + self.node.op_type
+
+    @cached_property
+    def proto(self) -> ModelProto:
+        return ModelProto.FromString(self.model)
+
+    @property
+    def node(self) -> NodeProto:
+        return self.proto.graph.node[0]
+
+    @cached_property
+    def evaluator(self) -> Any:
+        from onnx.reference import ReferenceEvaluator
+
+        return ReferenceEvaluator(self.proto)
+
+    def problem(self) -> str:
+        """Why it cannot be computed, "" when it can."""
+        try:
+            self.evaluator  # noqa: B018
+        except Exception as error:
+            return f"the onnx package's reference evaluator refuses it: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+        return ""
+
+    def infer(self, inputs: Specs, values: Values) -> tuple[TensorSpec, ...] | None:
+        return None
+
+    def reference(self, *inputs: np.ndarray | None) -> tuple[np.ndarray, ...]:
+        graph = self.proto.graph
+        own = set(self.node.input)
+        names = [*self.node.input, *(value.name for value in graph.input if value.name not in own)]
+        feeds = {name: array for name, array in zip(names, inputs, strict=False) if array is not None}
+        try:
+            results = self.evaluator.run(None, feeds)
+        except Exception as error:
+            raise TinyCnnError(f"{self.kind} {self.node.name!r}: {error}") from error
+        by_name = dict(zip((value.name for value in graph.output), results, strict=True))
+        return tuple(np.asarray(by_name[name]) if name else np.empty(0) for name in self.node.output)
+
+
+def of_node(
+    node: NodeProto,
+    attributes: Sequence[AttributeProto],
+    captured: Sequence[str],
+    opsets: Mapping[str, int],
+    functions: Sequence[FunctionProto] = (),
+) -> OnnxReference:
+    """The operator of a node as it stands in a model, with references among its attributes already resolved."""
+    copy = NodeProto(op_type=node.op_type, domain=node.domain, overload=node.overload, name=node.name)
+    copy.input.extend(node.input)
+    copy.output.extend(node.output)
+    copy.attribute.extend(attributes)
+    values = dict.fromkeys(name for name in (*node.input, *captured) if name)
+    graph = onnx.GraphProto(name="single")
+    graph.node.append(copy)
+    graph.input.extend(onnx.ValueInfoProto(name=name) for name in values)
+    graph.output.extend(onnx.ValueInfoProto(name=name) for name in node.output if name)
+    model = ModelProto(ir_version=onnx.IR_VERSION, graph=graph, functions=functions)
+    model.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in opsets.items())
+    return OnnxReference(model.SerializeToString(deterministic=True))
+
+
+def of_operator(
+    kind: str, inputs: Sequence[str], outputs: Sequence[str], attributes: Mapping[str, Any]
+) -> OnnxReference:
+    """The operator in the form of the newest opset, from Python values."""
+    made = [
+        helper.make_attribute(name, tensors.to_tensor(value, name) if isinstance(value, np.ndarray) else value)
+        for name, value in attributes.items()
+    ]
+    node = NodeProto(op_type=kind)
+    node.input.extend(inputs)
+    node.output.extend(outputs)
+    return of_node(node, made, (), {"": onnx.defs.onnx_opset_version()})

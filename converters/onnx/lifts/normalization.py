@@ -1,0 +1,44 @@
+"""Normalisations: attributes of training, and forms that later opsets express otherwise."""
+
+from tinycnn.converters.onnx.call import Call
+from tinycnn.converters.onnx.lifts.registry import lift
+
+TRAINED = "export the model in evaluation mode"
+
+
+@lift("BatchNormalization")
+def batch_normalization(call: Call) -> None:
+    """Only with given statistics. Without `spatial` (before opset 9) these lie per element instead of per channel."""
+    call.take("momentum")
+    tested = call.take("is_test", 0)
+    spatial = call.take("spatial", 1)
+    if call.take("training_mode", 0):
+        raise call.refusal("statistics of the batch itself are not computed here", "training_mode", TRAINED)
+    if call.opset < 14 and not tested and any(call.outputs[1:]):
+        raise call.refusal("several outputs mean training before opset 14", remedy=TRAINED)
+    del call.outputs[1:]
+    if spatial:
+        return
+    x, scale, shift, mean, variance = (call.required(i) for i in range(5))
+    epsilon = call.constant(call.take("epsilon", 1e-5), call.dtype(), "epsilon")
+    deviation = call.emit("Sqrt", [call.emit("Add", [variance, epsilon], role="variance")], role="deviation")
+    normal = call.emit("Div", [call.emit("Sub", [x, mean], role="centred"), deviation], role="normal")
+    call.emit("Add", [call.emit("Mul", [normal, scale], role="scaled"), shift], call.outputs)
+
+
+@lift("MeanVarianceNormalization")
+def mean_variance_normalization(call: Call) -> None:
+    """(x - mean) / (sqrt(variance) + 1e-9) over the axes."""
+    across, scaled = call.take("across_channels", 0), call.take("normalize_variance", 1)
+    given = call.ints("axes")
+    axes = call.axes(given if given is not None else [0, 2, 3] if call.opset >= 9 else [1, 2, 3] if across else [2, 3])
+    x = call.required(0)
+    mean = call.emit("ReduceMean", [x, axes], role="mean")
+    if not scaled:
+        call.emit("Sub", [x, mean], call.outputs)
+        return
+    centred = call.emit("Sub", [x, mean], role="centred")
+    variance = call.emit("ReduceMean", [call.emit("Mul", [centred, centred], role="square"), axes], role="variance")
+    tiny = call.constant(1e-9, call.dtype(), "epsilon")
+    deviation = call.emit("Add", [call.emit("Sqrt", [variance], role="deviation"), tiny], role="denominator")
+    call.emit("Div", [centred, deviation], call.outputs)

@@ -1,0 +1,97 @@
+"""Attributes of sliding windows: kernel_shape, auto_pad, output_shape."""
+
+from collections.abc import Sequence
+
+from tinycnn.converters.onnx.call import Call
+from tinycnn.converters.onnx.lifts.registry import lift
+
+SAME = ("SAME_UPPER", "SAME_LOWER")
+
+
+def kernel_of(call: Call, weights: int) -> list[int] | None:
+    """The window's size, which a convolution's attribute may repeat; None when the weights are not constant."""
+    said = call.ints("kernel_shape")
+    w = call.value(weights)
+    if w is None:
+        return said
+    if said is not None and said != list(w.shape[2:]):
+        raise call.refusal(f"{said} contradicts weights of shape {list(w.shape)}", attribute="kernel_shape")
+    return list(w.shape[2:])
+
+
+def resolve_auto_pad(call: Call, kernel: Sequence[int] | None) -> None:
+    """Turns auto_pad into pads where they do not depend on the input's size; else the operator keeps it.
+
+    SAME gives ceil(in / s) positions. With s = 1 that takes d (k - 1) elements of padding, whatever the size; the odd
+    one goes to the end (SAME_UPPER) or to the begin.
+    """
+    auto_pad = call.take("auto_pad", "NOTSET")
+    if auto_pad in ("NOTSET", ""):
+        return
+    if any(call.ints("pads") or ()):
+        raise call.refusal(f"pads are given although auto_pad is {auto_pad}", attribute="pads")
+    if auto_pad == "VALID":
+        return
+    if auto_pad not in SAME:
+        raise call.refusal(f"{auto_pad!r} is not defined", attribute="auto_pad")
+    strides = call.attributes.get("strides") or ()
+    if kernel is None or any(s != 1 for s in strides):
+        call.attributes["auto_pad"] = auto_pad
+        return
+    dilations = call.attributes.get("dilations") or (1,) * len(kernel)
+    if len(dilations) != len(kernel):
+        raise call.refusal(f"{dilations} does not fit a kernel of {len(kernel)} axes", attribute="dilations")
+    call.attributes["pads"] = same_pads([d * (k - 1) for k, d in zip(kernel, dilations, strict=True)], auto_pad)
+
+
+def same_pads(totals: Sequence[int], auto_pad: str) -> tuple[int, ...]:
+    small, large = [t // 2 for t in totals], [t - t // 2 for t in totals]
+    return (*small, *large) if auto_pad == "SAME_UPPER" else (*large, *small)
+
+
+@lift("Conv")
+def conv(call: Call) -> None:
+    resolve_auto_pad(call, kernel_of(call, 1))
+
+
+@lift("MaxPool", "AveragePool", "LpPool")
+def pool(call: Call) -> None:
+    kernel = call.attributes.get("kernel_shape")
+    if not kernel:
+        raise call.refusal("it must be given", attribute="kernel_shape")
+    resolve_auto_pad(call, kernel)
+
+
+@lift("LpPool", "GlobalLpPool", last=1)
+def lp_norm(call: Call) -> None:
+    """p was a float."""
+    p = call.attributes.get("p", 2.0)
+    if p != int(p):
+        raise call.refusal(f"{p} is not an integer", attribute="p")
+    call.attributes["p"] = int(p)
+
+
+@lift("ConvTranspose")
+def conv_transpose(call: Call) -> None:
+    """SAME gives in * s positions: d (k - 1) + 1 + output_padding - s elements are cut off, whatever the input's size."""
+    kernel = kernel_of(call, 1)
+    if call.attributes.get("output_shape"):
+        if call.attributes.get("auto_pad") in ("NOTSET", "", "VALID"):
+            call.take("auto_pad")
+        call.take("pads")
+        return
+    auto_pad = call.take("auto_pad", "NOTSET")
+    if auto_pad in ("NOTSET", ""):
+        return
+    call.take("pads")
+    if auto_pad == "VALID":
+        return
+    if kernel is None or auto_pad not in SAME:
+        raise call.refusal(f"{auto_pad!r} needs constant weights", attribute="auto_pad")
+    ones = (1,) * len(kernel)
+    strides, dilations = call.attributes.get("strides") or ones, call.attributes.get("dilations") or ones
+    extra = call.attributes.get("output_padding") or (0,) * len(kernel)
+    if not len(strides) == len(dilations) == len(extra) == len(kernel):
+        raise call.refusal("strides, dilations and output_padding do not fit the kernel", attribute="strides")
+    totals = [max(d * (k - 1) + 1 + e - s, 0) for k, s, d, e in zip(kernel, strides, dilations, extra, strict=True)]
+    call.attributes["pads"] = same_pads(totals, auto_pad)

@@ -1,0 +1,126 @@
+"""From a path, bytes or a ModelProto to a model that can be walked without surprises."""
+
+import math
+import os
+import stat
+from typing import Any
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError, Message
+from onnx import GraphProto, ModelProto, SparseTensorProto, TensorProto
+
+from tinycnn import knobs
+from tinycnn.converters.onnx import tensors
+from tinycnn.errors import LimitError, ModelFormatError
+
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview | ModelProto
+PROTOBUF_LIMIT = (2 << 30) - 1  # https://protobuf.dev/programming-guides/proto-limits/
+NEWEST_IR = max(onnx.Version.values())
+
+
+def read(source: Source) -> tuple[ModelProto, str | None]:
+    """The model, and the folder where its external data may lie: None unless it came from a path.
+
+    Raises ModelFormatError when the source is no ONNX model, LimitError when it is too large.
+    """
+    if isinstance(source, ModelProto):
+        model, folder, label = source, None, "the model"
+    elif isinstance(source, bytes | bytearray | memoryview):
+        label = "the model's bytes"
+        model, folder = parsed(bytes(source), label), None
+    elif isinstance(source, str | os.PathLike):
+        path = os.fspath(source)
+        label = repr(path)
+        model, folder = parsed(content(path), label), os.path.dirname(os.path.abspath(path))
+    else:
+        raise ModelFormatError(f"a model is a path, bytes or an onnx.ModelProto, not {type(source).__name__}")
+    if not model.HasField("graph"):
+        raise ModelFormatError(f"{label} holds no graph: it is no ONNX model")
+    if model.ir_version > NEWEST_IR:
+        raise ModelFormatError(
+            f"{label} is of ONNX IR version {model.ir_version}, the installed onnx package knows up to {NEWEST_IR}; "
+            "upgrade the onnx package"
+        )
+    check_texts(model)
+    check_sizes(model.graph)
+    return model, folder
+
+
+def content(path: str) -> bytes:
+    """A model file's bytes. Raises ModelFormatError when it cannot be read, LimitError when it is too large."""
+    try:
+        info = os.stat(path)
+        if not stat.S_ISREG(info.st_mode):
+            raise ModelFormatError(f"{path!r} is {'a folder' if stat.S_ISDIR(info.st_mode) else 'no file'}, not a model")
+        if info.st_size > knobs.MEMORY.get():
+            raise LimitError(f"{path!r} has {info.st_size} bytes, the limit is {knobs.MEMORY.get()}")
+        if info.st_size > PROTOBUF_LIMIT:
+            raise ModelFormatError(f"{path!r} has {info.st_size} bytes; no ONNX file is 2 GiB or more, its data lies beside it")
+        with open(path, "rb") as file:
+            return file.read()
+    except (OSError, ValueError) as error:
+        if isinstance(error, ModelFormatError | LimitError):
+            raise
+        raise ModelFormatError(f"{path!r} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def parsed(data: bytes, label: str) -> ModelProto:
+    if not data:
+        raise ModelFormatError(f"{label}: empty, not a model")
+    if data.startswith(b"version https://git-lfs"):
+        raise ModelFormatError(f"{label}: a Git LFS pointer, not the model; fetch it with `git lfs pull`")
+    try:
+        return ModelProto.FromString(data)
+    except (DecodeError, RecursionError):
+        raise ModelFormatError(f"{label}: truncated, or not an ONNX model") from None
+
+
+def check_texts(message: Message) -> None:
+    """Raises ModelFormatError when a name is not UTF-8: protobuf hands such a name out as bytes."""
+    for field, value in message.ListFields() if not isinstance(message, TensorProto) else tensor_fields(message):
+        repeated = not isinstance(value, str | bytes | Message | int | float)
+        if field.type == field.TYPE_STRING:
+            for item in value if repeated else (value,):
+                if isinstance(item, bytes):
+                    raise ModelFormatError(f"{message.DESCRIPTOR.name}.{field.name} {item[:40]!r} is not UTF-8")
+        elif field.type == field.TYPE_MESSAGE:
+            for item in value if repeated else (value,):
+                check_texts(item)
+
+
+def tensor_fields(tensor: TensorProto) -> list[tuple[Any, Any]]:
+    """The fields of a tensor that hold text; its data stays untouched."""
+    fields = TensorProto.DESCRIPTOR.fields_by_name
+    return [(fields[name], getattr(tensor, name)) for name in ("name", "doc_string", "external_data")]
+
+
+def check_sizes(graph: GraphProto) -> None:
+    """Raises LimitError when all initialisers together are too large, before any is read."""
+    total = 0
+    for tensor in graph.initializer:
+        dtype = tensors.stored_dtype(tensor.data_type)
+        count = tensors.size(tensor)
+        total += count * (dtype.itemsize if dtype else 0)
+    limit = knobs.MEMORY.get()
+    if total > limit:
+        raise LimitError(
+            f"the initialisers need {total} bytes, the limit is {limit}; raise {knobs.MEMORY.name} if you trust the model"
+        )
+
+
+def dense(sparse: SparseTensorProto, folder: str | None) -> np.ndarray:
+    """A sparse tensor, written out. Raises ModelFormatError for indices outside its shape, LimitError when too large."""
+    name, dims = sparse.values.name, tuple(sparse.dims)
+    values = tensors.to_array(sparse.values, folder)
+    indices = tensors.to_array(sparse.indices, folder)
+    full = TensorProto(name=name, data_type=sparse.values.data_type, dims=dims)
+    count = tensors.size(full)
+    if values.ndim != 1 or indices.dtype != np.int64 or indices.shape not in {values.shape, (values.size, len(dims))}:
+        raise ModelFormatError(f"sparse tensor {name!r}: indices {indices.shape} do not fit values {values.shape}")
+    sizes = np.array(dims if indices.ndim == 2 else math.prod(dims))
+    if (indices < 0).any() or (indices >= sizes).any():
+        raise ModelFormatError(f"sparse tensor {name!r} has an index outside its shape {list(dims)}")
+    flat = np.zeros(count, values.dtype)
+    flat[np.ravel_multi_index(tuple(indices.T), dims) if indices.ndim == 2 else indices] = values
+    return flat.reshape(dims)
