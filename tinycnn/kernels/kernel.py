@@ -12,7 +12,8 @@ FieldKind = Literal["addr", "code", "int", "f32"]
 class Field:
     """One 8-byte slot of a row.
 
-    kind  "addr": byte address; "code": address of another kernel's entry, or 0; "int": number; "f32": number
+    kind  "addr": byte address; "int": number; "f32": number; "code": entry of a routine, or 0; the address of the
+          routine's own row is then in the field of the same name with `_args` behind it
     """
 
     name: str
@@ -47,7 +48,8 @@ class Kernel:
     fields   the slots of its row, in the order of the function's parameters
     build    returns the Python function to compile: one parameter a field, then (thread, threads), or for a
              routine that other kernels call, its own last two integers; integers, floats and addresses only
-    ranges   row values -> all memory that it may touch; the verifier's proof rests on it
+    ranges   row values -> all memory that it may touch; the verifier's proof rests on it, so it holds for any numbers,
+             or raises ValueError for those that the kernel cannot take: see `require`
     target   key of the instruction set in `isa.TARGETS` that it is compiled for
     """
 
@@ -56,3 +58,14 @@ class Kernel:
     build: Callable[[], Callable[..., Any]]
     ranges: Callable[[SimpleNamespace], Iterable[Range]]
     target: str
+
+    @property
+    def is_routine(self) -> bool:
+        """Whether other kernels call it, on memory that they declare: its row names no memory of its own."""
+        return all(f.kind != "addr" for f in self.fields)
+
+
+def require(condition: bool, what: str) -> None:
+    """For `ranges`: raises ValueError where the row's numbers could lead the kernel outside what it declares."""
+    if not condition:
+        raise ValueError(what)

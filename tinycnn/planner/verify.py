@@ -1,7 +1,9 @@
 """The proof that a program touches only what it was given. Nothing runs without it."""
 
+from types import SimpleNamespace
+
 from tinycnn.errors import ProgramError
-from tinycnn.kernels.kernel import Range
+from tinycnn.kernels.kernel import Kernel, Range
 from tinycnn.kernels.lowering import OVERREAD
 from tinycnn.planner.program import Program, decode
 
@@ -10,8 +12,8 @@ def verify(program: Program) -> Program:
     """Returns the program itself.
 
     Raises ProgramError, naming node, kernel and field, when a row reads or writes outside the buffer that it names,
-    names a buffer outside its lifetime, writes to weights, when two buffers alive at the same row share bytes of the
-    arena, or when a port lies outside its buffer.
+    names a buffer outside its lifetime, writes to weights, calls what is no routine, when two buffers alive at the same
+    row share bytes of the arena, or when a port lies outside its buffer. What packed weights contain is taken on trust.
     """
     check_buffers(program)
     for number, row in enumerate(program.rows):
@@ -20,22 +22,39 @@ def verify(program: Program) -> Program:
         kernel = program.kernels[row.kernel]
         if len(row.slots) != len(kernel.fields):
             raise ProgramError(f"row {number}: {kernel.name} takes {len(kernel.fields)} fields, not {len(row.slots)}")
-        values = program.values(row)
-        ranges = list(kernel.ranges(values))
-        covered = {r.field for r in ranges}
         where = f"row {number} ({program.steps[row.step].node!r}): {kernel.name}"
+        if kernel.is_routine:
+            raise ProgramError(f"{where}: only other kernels may call it")
+        values = program.values(row)
+        ranges = declared_ranges(program, kernel, values, where)
+        covered = {r.field for r in ranges}
         for f, slot in zip(kernel.fields, row.slots, strict=True):
-            if f.kind == "code" and not 0 <= slot <= len(program.kernels):
-                raise ProgramError(f"{where}, {f.name}: code number {slot} does not exist")
             if f.kind == "addr" and slot and f.name not in covered:
                 raise ProgramError(f"{where}, {f.name}: the kernel declares no range for it")
         for r in ranges:
-            if r.stop > r.start:
+            if r.stop != r.start:
                 check_range(program, number, f"{where}, {r.field}", getattr(values, r.field), r)
     for port in (*program.inputs, *program.outputs):
-        if not 0 <= port.offset <= port.offset + port.spec.nbytes <= program.buffers[port.buffer].nbytes:
+        end = port.offset + port.spec.nbytes
+        inside = 0 <= port.buffer < len(program.buffers) and 0 <= port.offset
+        if not inside or end > program.buffers[port.buffer].nbytes:
             raise ProgramError(f"{port.name!r} lies outside its buffer")
     return program
+
+
+def declared_ranges(program: Program, kernel: Kernel, values: SimpleNamespace, where: str) -> list[Range]:
+    """What the kernel says that it touches, and the arguments of the routines that it calls."""
+    try:
+        ranges = list(kernel.ranges(values))
+    except (ArithmeticError, LookupError, ValueError) as error:
+        raise ProgramError(f"{where}: its numbers contradict each other: {error}") from None
+    for f in kernel.fields:
+        slot = getattr(values, f.name)
+        if f.kind == "code" and slot:
+            if not 0 < slot <= len(program.kernels) or not program.kernels[slot - 1].is_routine:
+                raise ProgramError(f"{where}, {f.name}: {slot} is not the number of a routine")
+            ranges.append(Range(f"{f.name}_args", 0, 8 * len(program.kernels[slot - 1].fields)))
+    return ranges
 
 
 def check_range(program: Program, number: int, where: str, slot: int, r: Range) -> None:
@@ -46,7 +65,7 @@ def check_range(program: Program, number: int, where: str, slot: int, r: Range) 
         raise ProgramError(f"{where}: no such buffer")
     buffer = program.buffers[index]
     limit = buffer.nbytes + (0 if writes else OVERREAD)
-    if not 0 <= offset + start <= offset + stop <= limit:
+    if not 0 <= offset + start < offset + stop <= limit:
         raise ProgramError(
             f"{where}: {'writes' if writes else 'reads'} bytes {offset + start} to {offset + stop} of {buffer.name!r}, "
             f"which has {buffer.nbytes}"
