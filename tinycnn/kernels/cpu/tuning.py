@@ -38,7 +38,9 @@ ROW_S = 0.3e-6
 
 def transfer_s(nbytes: int) -> float:
     """Predicted seconds of one thread to move `nbytes`, read and written together."""
-    return ROW_S + nbytes / (CACHE_BANDWIDTH if nbytes <= L2_BYTES else MEMORY_BANDWIDTH)
+    if nbytes <= L2_BYTES:
+        return ROW_S + nbytes / CACHE_BANDWIDTH
+    return ROW_S + nbytes / (L3_BANDWIDTH if nbytes <= L3_BYTES else MEMORY_BANDWIDTH)
 
 
 # Register tiles of Winograd's matrix products: few rows too, since small maps have few tiles.
@@ -88,3 +90,14 @@ GEMM_EFFICIENCY = 0.9
 
 # Seconds a byte to pack a computed matrix into panels.
 PACK_BYTE_S = 0.15e-9
+
+# Register tiles of im2col: for groups of more output channels than a vector has lanes, and for smaller ones.
+IM2COL_TILES: Mapping[str, tuple[tuple[int, int], tuple[int, int]]] = {
+    "avx512": ((14, 2), (14, 1)),
+    "avx2": ((6, 2), (12, 1)),
+    "portable": ((6, 2), (12, 1)),
+}
+
+# Seconds to gather one run of neighbours, and to store the part of a pixel's channels that one group computes.
+IM2COL_RUN_S = 1.2e-9
+IM2COL_SCATTER_S = 6e-9
