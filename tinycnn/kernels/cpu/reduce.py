@@ -193,12 +193,12 @@ def lower(r: Request) -> Iterable[Choice]:
     reason = f"over axes {axes} of {x}"
     yield Choice("reduce", ["plain", *rest], "plain", transfer_s(x.nbytes + r.outputs[0].nbytes), reason, emit)
     if can_block(x) and axes == tuple(range(2, x.rank)):
-        yield over_pixels(r, rest, reason)
+        yield over_pixels(r, x.dims, rest, reason)
 
 
-def over_pixels(r: Request, rest: list[Layout | None], reason: str) -> Choice:
+def over_pixels(r: Request, dims: tuple[int, ...], rest: list[Layout | None], reason: str) -> Choice:
     """All spatial axes of a blocked tensor: [n * blocks, pixels, lanes] with the pixels folded."""
-    n, c, *spatial = r.inputs[0].dims
+    n, c, *spatial = dims
     lanes, output = r.isa.lanes, r.outputs[0]
     block_count = n * blocks(c, lanes)
     shape = [(block_count, False), (math.prod(spatial), True), (lanes, False)]
