@@ -1,0 +1,368 @@
+"""The universal convolution: the inputs of a block of output pixels are gathered into a matrix, then multiplied.
+
+    panel[pixel][k] = x at the taps of the pixel, zero in the padding;    y[pixel][co] = panel[pixel][k] w[k][co]
+
+A table says where the taps lie relative to a pixel's first one, as runs of numbers that are neighbours in memory:
+kernel rows of a plain input, channels of a blocked one. Any kernel, stride, dilation, padding and number of groups.
+Source: Chellapilla, Puri and Simard 2006, IWFHR, section 3; blocked as in Dukhan 2019, arXiv:1907.02129, section 2.
+"""
+
+import functools
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+
+from tinycnn.kernels.cpu import conv, tuning
+from tinycnn.kernels.cpu.conv import ConvProblem
+from tinycnn.kernels.cpu.gemm import finisher
+from tinycnn.kernels.cpu.isa import ISAS
+from tinycnn.kernels.cpu.panels import panels
+from tinycnn.kernels.kernel import Kernel, Range, fields
+from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, can_block, lowers
+
+FIELDS = fields(
+    "x:addr w:addr table:addr scratch:addr bias:addr res:addr y:addr act:code act_args:addr lo:f32 hi:f32 "
+    "images groups chunks chunk_strips splits columns co_g co k lda h width oh ow sh sw pt pl extent_h extent_w "
+    "image_bytes row_bytes pixel_bytes spread x_bytes table_bytes scratch_bytes"
+)
+ENTRY = 32  # bytes of a run in the table: offset, dy, dx, count as i64
+HEADER = 16  # bytes of a group in the table: offset of its first run, runs
+
+
+@functools.cache
+def kernel(isa: str, rows: int, cols: int) -> Kernel:
+    lanes = ISAS[isa].lanes
+    nr, vector = cols * lanes, 4 * lanes
+
+    def build():  # type: ignore[no-untyped-def]
+        from tinycnn.kernels.cpu.simd import call, inline, jit, load_f32, load_i64, store, store_f32, tiles, vectors
+
+        tile, v = tiles(rows, cols, lanes), vectors(lanes)
+        load, splat = v.load, v.splat
+        zeros, update, finish_tile, finish = tile.zeros, tile.update, tile.finish, finisher(lanes)
+        infinity = np.float32(np.inf)
+
+        @inline
+        def gather_inside(source, to, run, stop):
+            """Whole vectors; what they bring beyond their run, the next run overwrites."""
+            while run < stop:
+                store(to, load(source + load_i64(run)))
+                to += 4 * load_i64(run + 24)
+                run += ENTRY
+
+        @inline
+        def gather_at_border(source, to, run, stop, iy, ix, h, width, spread):
+            while run < stop:
+                y, x, count = iy + load_i64(run + 8), ix + load_i64(run + 16), load_i64(run + 24)
+                if y < 0 or y >= h or x + (count - 1) * spread < 0 or x >= width:
+                    store(to, splat(0.0))
+                elif x >= 0 and x + (count - 1) * spread < width:
+                    store(to, load(source + load_i64(run)))
+                else:
+                    for i in range(count):
+                        inside = x + i >= 0 and x + i < width
+                        store_f32(to + i * 4, load_f32(source + load_i64(run) + i * 4) if inside else np.float32(0.0))
+                to += 4 * count
+                run += ENTRY
+
+        @jit
+        def gather(
+            x, panel, run, stop, first, count, lda, h, width, ow, sh, sw, pt, pl, extent_h, extent_w,
+            row_bytes, pixel_bytes, spread,
+        ):  # fmt: skip
+            oy, ox = first // ow, first % ow
+            for i in range(count):
+                iy, ix = oy * sh - pt, ox * sw - pl
+                source, to = x + iy * row_bytes + ix * pixel_bytes, panel + i * lda
+                if iy >= 0 and ix >= 0 and iy + extent_h <= h and ix + extent_w <= width:
+                    gather_inside(source, to, run, stop)
+                else:
+                    gather_at_border(source, to, run, stop, iy, ix, h, width, spread)
+                ox += 1
+                if ox == ow:
+                    oy, ox = oy + 1, 0
+
+        @jit
+        def scatter(spill, res, y, act, act_args, lo, hi, valid, channel, count, pixels):
+            """Channels of a tile that do not begin with a block: the lanes of other groups stay untouched."""
+            for i in range(valid):
+                done = 0
+                while done < count:
+                    block, lane = (channel + done) // lanes, (channel + done) % lanes
+                    part = min(lanes - lane, count - done)
+                    place = (block * pixels + i) * vector + 4 * lane
+                    x = load(spill + (i * nr + done) * 4)
+                    finish(x, res + place if res != 0 else 0, y + place, lo, hi, part)
+                    if act != 0:
+                        call(act, act_args, y + place, part)
+                    done += part
+
+        def conv_im2col(
+            x, w, table, scratch, bias, res, y, act, act_args, lo, hi,
+            images, groups, chunks, chunk_strips, splits, columns, co_g, co, k, lda, h, width, oh, ow, sh, sw, pt, pl,
+            extent_h, extent_w, image_bytes, row_bytes, pixel_bytes, spread, x_bytes, table_bytes, scratch_bytes,
+            thread, threads,
+        ):  # fmt: skip
+            pixels, chunk = oh * ow, chunk_strips * rows
+            image_out = (co + lanes - 1) // lanes * pixels * vector
+            spill = scratch + thread * scratch_bytes
+            panel = spill + rows * nr * 4 + vector
+            items = images * groups * chunks * splits
+            for item in range(items * thread // threads, items * (thread + 1) // threads):
+                part, split = item // splits, item % splits
+                first, part = part % chunks * chunk, part // chunks
+                image, group = part // groups, part % groups
+                count = min(chunk, pixels - first)
+                run = table + load_i64(table + group * HEADER)
+                gather(
+                    x + image * image_bytes, panel, run, run + load_i64(table + group * HEADER + 8) * ENTRY, first,
+                    count, lda, h, width, ow, sh, sw, pt, pl, extent_h, extent_w, row_bytes, pixel_bytes, spread,
+                )  # fmt: skip
+                for column in range(columns * split // splits, columns * (split + 1) // splits):
+                    number = group * columns + column
+                    channel = group * co_g + column * nr
+                    channels = min(nr, co_g - column * nr)
+                    b = w + number * k * nr * 4
+                    bias1 = bias + number * nr * 4 if bias != 0 else 0
+                    for start in range(0, count, rows):
+                        acc = zeros()
+                        a = panel + start * lda
+                        for p in range(k):
+                            acc = update(acc, a + p * 4, lda, b + p * nr * 4)
+                        valid = min(rows, count - start)
+                        place = image * image_out + (first + start) * vector
+                        if groups == 1 or co_g % lanes == 0:
+                            place += channel // lanes * pixels * vector
+                            to, valid_cols = y + place, (channels + lanes - 1) // lanes
+                            r = res + place if res != 0 else 0
+                            finish_tile(acc, bias1, r, to, vector, pixels * vector, lo, hi, valid, valid_cols)
+                            if act != 0:
+                                for j in range(valid_cols):
+                                    call(act, act_args, to + j * pixels * vector, valid * lanes)
+                        else:
+                            r = res + place if res != 0 else 0
+                            finish_tile(acc, bias1, 0, spill, nr * 4, vector, -infinity, infinity, rows, cols)
+                            scatter(spill, r, y + place, act, act_args, lo, hi, valid, channel, channels, pixels)
+
+        return conv_im2col
+
+    name = f"conv_im2col_f32_nchw{lanes}c_{rows}x{cols}__{isa}"
+    return Kernel(name, FIELDS, build, functools.partial(ranges, rows, cols, lanes), isa)
+
+
+def ranges(rows: int, cols: int, lanes: int, a: SimpleNamespace) -> Iterable[Range]:
+    nr, vector = cols * lanes, 4 * lanes
+    y_bytes = a.images * blocks(a.co, lanes) * a.oh * a.ow * vector
+    yield Range("x", 0, a.x_bytes + vector)
+    yield Range("w", 0, a.groups * a.columns * a.k * nr * 4)
+    yield Range("table", 0, a.table_bytes)
+    yield Range("scratch", 0, a.scratch_bytes, writes=True, per_thread=True)
+    yield Range("y", 0, y_bytes, writes=True)
+    if a.bias:
+        yield Range("bias", 0, a.groups * a.columns * nr * 4)
+    if a.res:
+        yield Range("res", 0, y_bytes + rows * vector)
+    if a.act_args:
+        yield Range("act_args", 0, 16)
+
+
+def kernels(isa: str) -> Iterable[Kernel]:
+    return [kernel(isa, rows, cols) for rows, cols in tuning.IM2COL_TILES[isa]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Neighbours in memory: `count` taps in a kernel row, or channels at one tap.
+
+    weights  where they stand in a group's weights [co, ci, kh, kw], behind its first axis
+    offset   bytes from the first tap of the pixel, channel 0 of the input
+    """
+
+    weights: tuple[slice, int, slice]
+    offset: int
+    dy: int
+    dx: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one tile shape covers one problem."""
+
+    p: ConvProblem
+    lanes: int
+    rows: int
+    cols: int
+    layout: Layout
+    threads: int
+
+    @property
+    def co_g(self) -> int:
+        return self.p.co // self.p.g
+
+    @property
+    def k(self) -> int:
+        return self.p.ci // self.p.g * self.p.kh * self.p.kw
+
+    @property
+    def columns(self) -> int:
+        return -(-self.co_g // (self.cols * self.lanes))
+
+    @property
+    def lda(self) -> int:
+        """An odd number of cache lines, so that the rows of a tile do not meet in one set of a cache."""
+        return (-(-4 * self.k // 64) | 1) * 64
+
+    @property
+    def strips(self) -> int:
+        return -(-self.p.oh * self.p.ow // self.rows)
+
+    @property
+    def chunk_strips(self) -> int:
+        most = max(1, tuning.L2_BYTES // 2 // (self.rows * self.lda))
+        chunks = max(-(-self.strips // most), min(self.strips, -(-2 * self.threads // (self.p.n * self.p.g))))
+        return -(-self.strips // chunks)
+
+    @property
+    def chunks(self) -> int:
+        return -(-self.strips // self.chunk_strips)
+
+    @property
+    def splits(self) -> int:
+        items = self.p.n * self.p.g * self.chunks
+        return 1 if self.threads == 1 else min(self.columns, -(-2 * self.threads // items))
+
+    @property
+    def pixel_bytes(self) -> int:
+        return 4 * self.lanes if self.layout == "blocked" else 4
+
+    def runs(self, group: int) -> Iterator[Run]:
+        """In the order of k."""
+        p, ci_g = self.p, self.p.ci // self.p.g
+        pixel, lanes = self.pixel_bytes, self.lanes
+        start, stop = group * ci_g, (group + 1) * ci_g
+        if self.layout == "blocked":
+            edges = [start, *range((start // lanes + 1) * lanes, stop, lanes), stop]
+            for c, end in itertools.pairwise(edges):
+                base = c // lanes * p.h * p.w * pixel + c % lanes * 4
+                for ky, kx in np.ndindex(p.kh, p.kw):
+                    offset = base + (ky * p.dh * p.w + kx * p.dw) * pixel
+                    yield Run(
+                        (slice(c - start, end - start), ky, slice(kx, kx + 1)), offset, ky * p.dh, kx * p.dw, end - c
+                    )
+            return
+        longest = lanes if p.dw == 1 else 1
+        for c in range(ci_g):
+            for ky in range(p.kh):
+                for kx in range(0, p.kw, longest):
+                    count = min(longest, p.kw - kx)
+                    offset = (((start + c) * p.h + ky * p.dh) * p.w + kx * p.dw) * pixel
+                    yield Run((slice(c, c + 1), ky, slice(kx, kx + count)), offset, ky * p.dh, kx * p.dw, count)
+
+    def table(self) -> np.ndarray:
+        """i64: (byte offset of the first run, runs) of each group, then (offset, dy, dx, count) of each run."""
+        entries, header = [], []
+        for group in range(self.p.g):
+            runs = [(r.offset, r.dy, r.dx, r.count) for r in self.runs(group)]
+            header.append((self.p.g * HEADER + len(entries) * ENTRY, len(runs)))
+            entries += runs
+        return np.concatenate([np.array(header, np.int64).ravel(), np.array(entries, np.int64).ravel()])
+
+    def pack(self, w: np.ndarray) -> np.ndarray:
+        """Weights [co, ci / g, kh, kw] as [g][columns][k][nr]."""
+        groups = []
+        for group, dense in enumerate(w.reshape(self.p.g, self.co_g, *w.shape[1:])):
+            taps = [dense[:, c, ky, kx].reshape(self.co_g, -1) for c, ky, kx in (r.weights for r in self.runs(group))]
+            groups.append(panels(np.concatenate(taps, axis=1), self.cols * self.lanes))
+        return np.stack(groups)
+
+    def pack_bias(self, bias: np.ndarray) -> np.ndarray:
+        """[g][columns * nr], zeros behind each group's last channel."""
+        padded = np.zeros((self.p.g, self.columns * self.cols * self.lanes), np.float32)
+        padded[:, : self.co_g] = bias.reshape(self.p.g, self.co_g)
+        return padded
+
+    def time_s(self, isa: str) -> float:
+        p = self.p
+        pixels = p.n * self.strips * self.rows
+        macs = pixels * p.g * self.columns * self.cols * self.lanes * self.k
+        runs = pixels * p.g * sum(1 for _ in self.runs(0)) * self.splits
+        weights = 4 * p.g * self.columns * self.cols * self.lanes * self.k
+        parts = pixels * p.g if p.g > 1 and self.co_g % self.lanes else 0
+        compute = macs / (tuning.PEAK_MACS[isa] * tuning.TILE_EFFICIENCY[isa][self.rows, self.cols])
+        return (
+            compute
+            + runs * tuning.IM2COL_RUN_S
+            + parts * tuning.IM2COL_SCATTER_S
+            + tuning.stream_s(weights, p.n * self.chunks)
+        )
+
+
+def emit(r: Request, plan: Plan, e: Emitter) -> None:
+    p, nr = plan.p, plan.cols * plan.lanes
+    w, bias = conv.weights(r)
+    key = f"im2col {plan.layout} {nr}"
+    table = plan.table()
+    channels = blocks(p.ci, plan.lanes) * plan.lanes if plan.layout == "blocked" else p.ci
+    image_bytes = channels * p.h * p.w * 4
+    panel_bytes = plan.chunk_strips * plan.rows * plan.lda
+    scratch_bytes = -(-(plan.rows * nr * 4 + panel_bytes + 8 * plan.lanes) // 64) * 64
+    e.row(
+        kernel(r.isa.name, plan.rows, plan.cols),
+        x=e.input(0),
+        w=e.weights(key, lambda: plan.pack(w)),
+        table=e.weights(f"{key} table {p.h}x{p.w}", lambda: table),
+        scratch=e.scratch(scratch_bytes * r.threads),
+        bias=0 if bias is None else e.weights(f"im2col bias {nr}", lambda: plan.pack_bias(bias)),
+        res=e.input(3) if conv.has_residual(r) else 0,
+        y=e.output(),
+        images=p.n,
+        groups=p.g,
+        chunks=plan.chunks,
+        chunk_strips=plan.chunk_strips,
+        splits=plan.splits,
+        columns=plan.columns,
+        co_g=plan.co_g,
+        co=p.co,
+        k=plan.k,
+        lda=plan.lda,
+        h=p.h,
+        width=p.w,
+        oh=p.oh,
+        ow=p.ow,
+        sh=p.sh,
+        sw=p.sw,
+        pt=p.pt,
+        pl=p.pl,
+        extent_h=(p.kh - 1) * p.dh + 1,
+        extent_w=(p.kw - 1) * p.dw + 1,
+        image_bytes=image_bytes,
+        row_bytes=p.w * plan.pixel_bytes,
+        pixel_bytes=plan.pixel_bytes,
+        spread=0 if plan.layout == "blocked" else 1,
+        x_bytes=p.n * image_bytes,
+        table_bytes=table.nbytes,
+        scratch_bytes=scratch_bytes,
+        **conv.epilogue(e, r.op.activation, r.isa.name),
+    )
+
+
+@lowers("Conv")
+def im2col(r: Request) -> Iterable[Choice]:
+    """One choice for each layout of the input."""
+    p = conv.problem(r)
+    if p is None or not can_block(r.inputs[0]):
+        return
+    rows, cols = tuning.IM2COL_TILES[r.isa.name][p.co // p.g <= r.isa.lanes]
+    layouts: tuple[Layout, ...] = ("blocked", "plain")
+    for layout in layouts:
+        plan = Plan(p, r.isa.lanes, rows, cols, layout, r.threads)
+        inputs: list[Layout | None] = [layout, None, None, "blocked" if conv.has_residual(r) else None]
+        reason = (
+            f"{plan.k} taps of {plan.chunk_strips * rows} pixels gathered at a time, {rows}x{cols} tile, input {layout}"
+        )
+        time_s, run = plan.time_s(r.isa.name), functools.partial(emit, r, plan)
+        yield Choice("im2col", inputs[: len(r.inputs)], "blocked", time_s, reason, run)
