@@ -1,0 +1,33 @@
+"""The fields of every operator against the schemas of ONNX: same names, same defaults."""
+
+import dataclasses
+
+import numpy as np
+import onnx
+import pytest
+
+from tinycnn.ops import REGISTRY
+
+OPSET = 28
+OWN_OPERATORS = {"ChannelShuffle", "FakeQuantize", "ScaleShift"}
+OWN_FIELDS = {"activation", "indices"}
+
+
+@pytest.mark.parametrize("kind", sorted(REGISTRY))
+def test_fields_are_the_attributes_of_onnx(kind: str) -> None:
+    if kind in OWN_OPERATORS:
+        with pytest.raises(onnx.defs.SchemaError):
+            onnx.defs.get_schema(kind, OPSET)
+        return
+    attributes = onnx.defs.get_schema(kind, OPSET).attributes
+    for f in dataclasses.fields(REGISTRY[kind]):
+        if f.name in OWN_FIELDS:
+            continue
+        assert f.name in attributes
+        default = attributes[f.name].default_value
+        if default.name:
+            value = onnx.helper.get_attribute_value(default)
+            value = onnx.numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else value
+            assert f.default == (
+                value.decode() if isinstance(value, bytes) else pytest.approx(np.asarray(value).item())
+            )
