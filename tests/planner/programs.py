@@ -1,0 +1,103 @@
+"""Small programs in which every family of kernels has a row."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tinycnn.ir import Graph, Node, TensorSpec
+from tinycnn.kernels.cpu import isa
+from tinycnn.ops import REGISTRY
+from tinycnn.ops.activation import Activation
+from tinycnn.planner.lower import Options, write
+from tinycnn.planner.partition import infer_missing
+from tinycnn.planner.program import Program
+from tinycnn.planner.weights import WeightStore
+
+THREADS = 2
+RELU = Activation("clamp", 0.0, np.inf)
+rng = np.random.default_rng(0)
+
+
+def normal(*shape: int) -> np.ndarray:
+    return rng.standard_normal(shape, np.float32)
+
+
+def node(kind: str, inputs: str, output: str, **attributes: object) -> Node:
+    return Node(REGISTRY[kind](**attributes), tuple(inputs.split()), (output,), output)
+
+
+def chain(x: tuple[int, ...], *nodes: Node, **constants: np.ndarray) -> Graph:
+    """The nodes in order; the input is x, the output that of the last."""
+    return infer_missing(Graph({"x": TensorSpec.f32(*x)}, nodes[-1].outputs, nodes, constants))
+
+
+def convolutions() -> Graph:
+    return chain(
+        (1, 3, 11, 13),
+        node("Conv", "x w b", "first", pads=(1, 1, 1, 1), strides=(1, 2)),
+        node("Conv", "first d", "depthwise", pads=(1, 1, 1, 1), group=19, activation=Activation("sigmoid")),
+        node("Conv", "depthwise p q first", "pointwise", activation=RELU),
+        w=normal(19, 3, 3, 3), b=normal(19), d=normal(19, 1, 3, 3), p=normal(19, 19, 1, 1), q=normal(19),
+    )  # fmt: skip
+
+
+def classifier() -> Graph:
+    return chain(
+        (2, 5, 9, 10),
+        node("MaxPool", "x", "pool", kernel_shape=(3, 2), strides=(2, 2), pads=(1, 0, 1, 1)),
+        node("Sigmoid", "pool", "gate"),
+        node("Mul", "pool gate", "gated"),
+        node("GlobalAveragePool", "gated", "mean"),
+        node("Flatten", "mean", "flat"),
+        node("Gemm", "flat w b", "scores", transB=1),
+        node("Softmax", "scores", "y"),
+        w=normal(7, 5), b=normal(7),
+    )  # fmt: skip
+
+
+def normalised() -> Graph:
+    return chain(
+        (1, 18, 6, 7),
+        node("ScaleShift", "x s t", "scaled", activation=RELU),
+        node("LRN", "scaled", "local", size=5),
+        node("AveragePool", "local", "pool", kernel_shape=(3, 3), pads=(1, 1, 1, 1)),
+        node("InstanceNormalization", "pool s t", "instance"),
+        node("ReduceMean", "instance axes", "y"),
+        s=normal(18), t=normal(18), axes=np.array([1, 3]),
+    )  # fmt: skip
+
+
+def moves() -> Graph:
+    return chain(
+        (1, 8, 6, 10),
+        node("Transpose", "x", "turned", perm=(0, 2, 3, 1)),
+        node("Pad", "turned pads", "padded"),
+        node("Slice", "padded starts ends axes steps", "sliced"),
+        node("Concat", "sliced sliced", "y", axis=2),
+        pads=np.array([0, 1, 0, 2, 0, 1, 3, 0]), starts=np.array([1, 8]), ends=np.array([7, 0]), axes=np.array([1, 3]),
+        steps=np.array([2, -1]),
+    )  # fmt: skip
+
+
+def program(graph: Graph, algorithm: str = "", threads: int = THREADS) -> Program:
+    return write(graph, Options(isa.current(), threads, {"": algorithm} if algorithm else {}), WeightStore())
+
+
+PROGRAMS: dict[str, Callable[[], Program]] = {
+    "direct": lambda: program(convolutions(), "direct"),
+    "winograd_f2x3": lambda: program(square(), "winograd_f2x3"),
+    "winograd_f4x3": lambda: program(square(), "winograd_f4x3"),
+    "im2col": lambda: program(convolutions(), "im2col"),
+    "classifier": lambda: program(classifier()),
+    "normalised": lambda: program(normalised()),
+    "moves": lambda: program(moves()),
+}
+
+
+def square() -> Graph:
+    return chain(
+        (1, 5, 10, 9),
+        node("Conv", "x w b", "first", pads=(1, 1, 1, 1), activation=RELU),
+        node("Conv", "first v b first", "second", pads=(1, 1, 1, 1), activation=Activation("tanh")),
+        w=normal(17, 5, 3, 3), b=normal(17), v=normal(17, 17, 3, 3),
+    )  # fmt: skip
