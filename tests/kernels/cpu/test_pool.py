@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from tests.kernels.cpu.harness import choices, execute, request
+from tests.kernels.cpu.every import outputs, sample
+from tests.kernels.cpu.harness import choices, request
+from tests.numerics import ROUNDING, assert_close
 from tinycnn.kernels.cpu import isa
 from tinycnn.ops import REGISTRY
 
@@ -21,34 +23,12 @@ WINDOWS = [
 GLOBALS = [(2, 19, 7, 7), (1, 16, 1, 1), (3, 5, 13, 11), (1, 37, 23)]
 
 
-def sample(shape):
-    return np.random.default_rng(len(shape)).standard_normal(shape, np.float32)
-
-
-def available(name):
-    if not isa.ISAS[name].needs <= isa.host_features():
-        pytest.skip(f"this processor lacks {name}")
-    return isa.ISAS[name]
-
-
-def run_all(op, x, name):
-    """Outputs of every choice, the same whatever the number of threads."""
-    r = request(op, [x], [], "plain", available(name), 1)
-    offered = choices(r)
-    assert offered
-    for choice in offered:
-        [y] = execute(r, choice, [x], 1)
-        for threads in (2, 3):
-            np.testing.assert_array_equal(execute(r, choice, [x], threads)[0], y)
-        yield y
-
-
 @pytest.mark.parametrize("name", isa.ISAS)
 @pytest.mark.parametrize("shape, attributes", WINDOWS, ids=str)
 def test_max_is_exact(name, shape, attributes):
     x, op = sample(shape), REGISTRY["MaxPool"](**attributes)
-    for y in run_all(op, x, name):
-        np.testing.assert_array_equal(y, op.reference(x)[0])
+    for _, y in outputs(op, [x], name):
+        assert_close(y, op.reference(x)[0])
 
 
 @pytest.mark.parametrize("name", isa.ISAS)
@@ -56,9 +36,9 @@ def test_max_is_exact(name, shape, attributes):
 @pytest.mark.parametrize("shape, attributes", WINDOWS, ids=str)
 def test_average_rounds_once_a_tap(name, shape, attributes, include):
     x, op = sample(shape), REGISTRY["AveragePool"](**attributes, count_include_pad=include)
-    bound = (np.prod(attributes["kernel_shape"]) + 2) * 2**-24 * op.reference(np.abs(x))[0]
-    for y in run_all(op, x, name):
-        assert (np.abs(y - op.reference(x)[0]) <= bound).all()
+    level, scale = ROUNDING(np.prod(attributes["kernel_shape"]) + 2), op.reference(np.abs(x))[0]
+    for _, y in outputs(op, [x], name):
+        assert_close(y, op.reference(x)[0], level, scale)
 
 
 @pytest.mark.parametrize("name", isa.ISAS)
@@ -67,8 +47,8 @@ def test_max_of_a_nan_is_a_nan(name, place):
     x, op = sample((1, 18, 7, 9)), REGISTRY["MaxPool"](kernel_shape=(3, 3), pads=(1, 1, 1, 1))
     x[(0, 17, *place)] = np.nan
     x[0, 3] = -np.inf
-    for y in run_all(op, x, name):
-        np.testing.assert_array_equal(y, op.reference(x)[0])
+    for _, y in outputs(op, [x], name):
+        assert_close(y, op.reference(x)[0])
 
 
 @pytest.mark.parametrize("name", isa.ISAS)
@@ -76,16 +56,16 @@ def test_max_of_a_nan_is_a_nan(name, place):
 def test_whole_images(name, shape):
     x = sample(shape)
     op = REGISTRY["GlobalMaxPool"]()
-    for y in run_all(op, x, name):
-        np.testing.assert_array_equal(y, op.reference(x)[0])
+    for _, y in outputs(op, [x], name):
+        assert_close(y, op.reference(x)[0])
     op = REGISTRY["GlobalAveragePool"]()
-    bound = (np.prod(shape[2:]) / 4 + 8) * 2**-24 * op.reference(np.abs(x))[0]
-    for y in run_all(op, x, name):
-        assert (np.abs(y - op.reference(x)[0]) <= bound).all()
+    level, scale = ROUNDING(np.prod(shape[2:]) / 4 + 8), op.reference(np.abs(x))[0]
+    for _, y in outputs(op, [x], name):
+        assert_close(y, op.reference(x)[0], level, scale)
     x[0, 0, ..., -1] = np.nan
     op = REGISTRY["GlobalMaxPool"]()
-    for y in run_all(op, x, name):
-        np.testing.assert_array_equal(y, op.reference(x)[0])
+    for _, y in outputs(op, [x], name):
+        assert_close(y, op.reference(x)[0])
 
 
 def test_no_kernel_for_indices():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.kernels.cpu.every import available
 from tests.kernels.cpu.harness import choices, execute, request
 from tinycnn.kernels.cpu import isa
 from tinycnn.ops import REGISTRY
@@ -62,9 +63,7 @@ CASES = [
 
 
 def prepare(kind, attributes, shapes, parameters, name, dtype=np.float32):
-    target = isa.ISAS[name]
-    if not target.needs <= isa.host_features():
-        pytest.skip(f"this processor lacks {name}")
+    target = available(name)
     r = np.random.default_rng(0)
     arrays = [r.standard_normal(shape).astype(dtype) for shape in shapes]
     arrays[0].flat[:1] = -0.0

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.kernels.cpu.every import available
 from tests.kernels.cpu.harness import ArrayEmitter, Buffer
 from tinycnn.kernels.cpu import isa, reorder
 from tinycnn.kernels.lowering import blocked_size, from_blocked, to_blocked
@@ -31,9 +32,7 @@ def run(kernel, values, x, size, threads):
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_reorders_move_every_element(name, shape, threads):
-    if not isa.ISAS[name].needs <= isa.host_features():
-        pytest.skip(f"this processor lacks {name}")
-    lanes = isa.ISAS[name].lanes
+    lanes = available(name).lanes
     x = np.random.default_rng(0).standard_normal(shape, np.float32)
     expected = to_blocked(x, lanes)
     blocked = run(*reorder.reorder_row("blocked", shape, name), x, blocked_size(shape, lanes), threads)

@@ -25,17 +25,19 @@ def pool(function: Function, layout: Layout, isa: str) -> Kernel:
     lanes = ISAS[isa].lanes if layout == "blocked" else 1
 
     def build() -> Callable[..., Any]:
-        from tinycnn.kernels.cpu.simd import at_least, inline, store, vectors, where_eq
+        from tinycnn.kernels.cpu.simd import inline, store, vectors
+        from tinycnn.kernels.cpu.vmath import functions
 
         vector = vectors(lanes)
         load, splat = vector.load, vector.splat
+        maximum = functions(lanes).maximum
         size = 4 * lanes
         is_max = function == "max"
         start = -np.inf if is_max else 0.0
 
         @inline
         def combine(acc, x):
-            return where_eq(x, x, at_least(x, acc), x) if is_max else acc + x
+            return maximum(x, acc) if is_max else acc + x
 
         @inline
         def counted(first, step, k, low, high):

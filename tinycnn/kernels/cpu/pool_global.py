@@ -26,7 +26,6 @@ def pool(function: Function, layout: Layout, isa: str) -> Kernel:
 
     def build() -> Callable[..., Any]:
         from tinycnn.kernels.cpu.simd import (
-            at_least,
             inline,
             lane_max,
             lane_sum,
@@ -34,10 +33,11 @@ def pool(function: Function, layout: Layout, isa: str) -> Kernel:
             store_f32,
             store_part,
             vectors,
-            where_eq,
         )
+        from tinycnn.kernels.cpu.vmath import functions
 
         load, splat = vectors(lanes).load, vectors(lanes).splat
+        maximum = functions(lanes).maximum
         size = 4 * lanes
         is_max = function == "max"
         start = -np.inf if is_max else 0.0
@@ -45,7 +45,7 @@ def pool(function: Function, layout: Layout, isa: str) -> Kernel:
 
         @inline
         def combine(acc, x):
-            return where_eq(x, x, at_least(x, acc), x) if is_max else acc + x
+            return maximum(x, acc) if is_max else acc + x
 
         @inline
         def combine_numbers(acc, x):
