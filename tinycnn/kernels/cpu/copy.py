@@ -31,7 +31,8 @@ def copy(way: Way, isa: str) -> Kernel:
     lanes = ISAS[isa].lanes
 
     def build() -> Callable[..., Any]:
-        from tinycnn.kernels.cpu.simd import inline, load_f32, squares, store, store_f32, store_part, vectors
+        from tinycnn.kernels.cpu.simd import inline, load_f32, store, store_f32, store_part, vectors
+        from tinycnn.kernels.cpu.squares import squares
 
         vector, square = vectors(lanes), squares(lanes)
         load, load_splat = vector.load, vector.load_splat

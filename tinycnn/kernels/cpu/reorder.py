@@ -30,7 +30,8 @@ def reorder(to: Layout, isa: str) -> Kernel:
     lanes = ISAS[isa].lanes
 
     def build() -> Callable[..., Any]:
-        from tinycnn.kernels.cpu.simd import inline, squares, store, store_part, vectors
+        from tinycnn.kernels.cpu.simd import inline, store, store_part, vectors
+        from tinycnn.kernels.cpu.squares import squares
 
         square, vector = squares(lanes), vectors(lanes)
         load, load_rows, store_square = square.load, square.load_rows, square.store
