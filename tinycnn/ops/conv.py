@@ -1,7 +1,7 @@
 """Conv: cross-correlation over the spatial axes, with what may be fused into its store."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -26,11 +26,12 @@ class Conv(Op):
     Output
         y         [n, co, *out] with out = (in + begin + end - d * (k - 1) - 1) // s + 1 per axis
 
-    Empty strides, pads or dilations mean 1, 0 and 1. pads holds the begins, then the ends.
+    Empty strides, pads or dilations mean 1, 0 and 1. pads holds the begins, then the ends; auto_pad SAME_UPPER or
+    SAME_LOWER stands for pads that depend on the input's size, until that is bound.
     Raises ShapeError when ci or co is no multiple of group, when x and w disagree, or when an output axis has no
     element.
 
-    Source: ONNX Conv, opset 22. `auto_pad` and `kernel_shape` are resolved by the converter; they do not exist here.
+    Source: ONNX Conv, opset 22. `kernel_shape` does not exist here: it is the weights'.
     """
 
     arity: ClassVar[tuple[int, int]] = (2, 4)
@@ -40,10 +41,17 @@ class Conv(Op):
     pads: Shape = ()
     dilations: Shape = ()
     group: int = 1
+    auto_pad: str = "NOTSET"
     activation: Activation | None = None
 
     def window(self, x: Shape, w: Shape) -> Window:
-        return window(self.kind, w[2:], len(x) - 2, self.strides, self.pads, self.dilations)
+        return window(self.kind, w[2:], x[2:], self.strides, self.pads, self.dilations, self.auto_pad)
+
+    def bound(self, inputs: Specs) -> "Conv":
+        if self.auto_pad == "NOTSET":
+            return self
+        x, w = self.operands(inputs)
+        return replace(self, pads=self.window(x.dims, w.dims).pads, auto_pad="NOTSET")
 
     def infer(self, inputs: Specs, values: Values) -> tuple[TensorSpec, ...] | None:
         x, w = self.operands(inputs)

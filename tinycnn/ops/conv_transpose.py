@@ -1,7 +1,7 @@
 """ConvTranspose: the transpose of a convolution, also known as deconvolution."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +11,7 @@ from tinycnn.ir import TensorSpec
 from tinycnn.ops.activation import Activation, finish
 from tinycnn.ops.op import Op, Specs, Values
 from tinycnn.ops.shapes import Shape, expect, same_dtype, written
-from tinycnn.ops.window import Window, window
+from tinycnn.ops.window import Window, split_pads, window
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,13 @@ class ConvTranspose(Op):
         y  [n, co, *out] with out = s * (in - 1) + d * (k - 1) + 1 + output_padding - begin - end per axis
 
     Empty strides, pads, dilations or output_padding mean 1, 0, 1 and 0. pads holds the begins, then the ends, that
-    are cut off y; output_padding is appended to y, where the kernel may or may not reach. The activation is what a
-    pass fused.
+    are cut off y; output_padding is appended to y, where the kernel may or may not reach. output_shape, the spatial
+    sizes of y, takes the place of pads: what is too much is cut off on both sides, an odd element at the end if
+    auto_pad is SAME_UPPER, else at the begin; what is missing is appended. The activation is what a pass fused.
     Raises ShapeError when ci is no multiple of group, when x and w disagree, or when an output axis has no element.
 
-    Source: ONNX ConvTranspose, opset 22. `auto_pad`, `output_shape` and `kernel_shape` are resolved by the converter.
+    Source: ONNX ConvTranspose, opset 22. The other uses of `auto_pad` are resolved by the converter;
+    `kernel_shape` does not exist here: it is the weights'.
     """
 
     arity: ClassVar[tuple[int, int]] = (2, 3)
@@ -41,10 +43,32 @@ class ConvTranspose(Op):
     dilations: Shape = ()
     output_padding: Shape = ()
     group: int = 1
+    output_shape: Shape = ()
+    auto_pad: str = "NOTSET"
     activation: Activation | None = None
 
     def window(self, x: Shape, w: Shape) -> Window:
-        return window(self.kind, w[2:], len(x) - 2, self.strides, self.pads, self.dilations)
+        return window(self.kind, w[2:], x[2:], self.strides, self.pads, self.dilations)
+
+    def bound(self, inputs: Specs) -> "ConvTranspose":
+        x, w = self.operands(inputs)
+        return self.explicit(x.dims, w.dims)
+
+    def explicit(self, x: Shape, w: Shape) -> "ConvTranspose":
+        """The same operator with pads instead of output_shape."""
+        if not self.output_shape:
+            return self
+        spatial = len(x) - 2
+        if len(self.output_shape) != spatial or spatial < 1:
+            raise ShapeError(f"{self.kind}: output_shape {written(self.output_shape)} needs {spatial} entries")
+        free = replace(self, output_shape=(), auto_pad="NOTSET", pads=())
+        surplus = [size - wanted for size, wanted in zip(free.uncut(x, w), self.output_shape, strict=True)]
+        extra = self.output_padding or (0,) * spatial
+        return replace(
+            free,
+            pads=split_pads((max(s, 0) for s in surplus), self.auto_pad),
+            output_padding=tuple(e + max(-s, 0) for e, s in zip(extra, surplus, strict=True)),
+        )
 
     def uncut(self, x: Shape, w: Shape) -> Shape:
         """Spatial sizes of the output before `pads` are cut off."""
@@ -77,7 +101,7 @@ class ConvTranspose(Op):
                 f"ConvTranspose: output_padding must be {x.rank - 2} integers of at least 0, "
                 f"not {written(self.output_padding)}"
             )
-        out, co = self.outputs(x.dims, w.dims), w.dims[1] * self.group
+        out, co = self.explicit(x.dims, w.dims).outputs(x.dims, w.dims), w.dims[1] * self.group
         if min(out) < 1 or 0 in x.dims[2:]:
             raise ShapeError(
                 f"ConvTranspose: x {written(x.dims)}, w {written(w.dims)} and pads {written(self.pads)} leave an "
@@ -90,6 +114,8 @@ class ConvTranspose(Op):
         """Tap by tap: a matrix product with the transposed weights, added where the tap falls."""
         x, w = self.required(inputs)
         (b,) = self.optional(inputs)
+        if self.output_shape:
+            return self.explicit(x.shape, w.shape).reference(*inputs)
         (n, ci, *sizes), g = x.shape, self.group
         taps, co = self.window(x.shape, w.shape), w.shape[1] * g
         weights = w.astype(np.float64).reshape(g, ci // g, co // g, *taps.kernel).swapaxes(1, 2)

@@ -1,6 +1,6 @@
 """Base of the pooling operators: a window over the spatial axes of each channel."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from tinycnn.errors import ShapeError
@@ -15,7 +15,8 @@ class _Pool(Op):
     """Base: x [n, c, *spatial] to y [n, c, *out] with out = (in + begin + end - d * (k - 1) - 1) // s + 1 per axis.
 
     With ceil_mode the division rounds up, but no window starts in the end padding. Empty strides, pads or dilations
-    mean 1, 0 and 1; pads holds the begins, then the ends. `auto_pad` is resolved by the converter.
+    mean 1, 0 and 1; pads holds the begins, then the ends; auto_pad SAME_UPPER or SAME_LOWER stands
+    for pads that depend on the input's size, until that is bound.
 
     Raises ShapeError when an output axis has no element, or when a window would lie in the padding altogether.
     """
@@ -27,9 +28,16 @@ class _Pool(Op):
     pads: Shape = ()
     dilations: Shape = ()
     ceil_mode: int = 0
+    auto_pad: str = "NOTSET"
 
     def window(self, x: Shape) -> Window:
-        return window(self.kind, self.kernel_shape, len(x) - 2, self.strides, self.pads, self.dilations)
+        return window(self.kind, self.kernel_shape, x[2:], self.strides, self.pads, self.dilations, self.auto_pad)
+
+    def bound(self, inputs: Specs) -> "_Pool":
+        if self.auto_pad == "NOTSET":
+            return self
+        (x,) = self.operands(inputs)
+        return replace(self, pads=self.window(x.dims).pads, auto_pad="NOTSET")
 
     def outputs(self, x: Shape) -> Shape:
         """Spatial sizes of the output."""

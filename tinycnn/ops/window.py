@@ -1,13 +1,15 @@
 """Windows that slide over spatial axes: the arithmetic of convolutions and pools."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from tinycnn.errors import ShapeError
 from tinycnn.ops.shapes import Shape, written
+
+SAME = ("SAME_UPPER", "SAME_LOWER")
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,11 @@ class Window:
     begins: Shape
     ends: Shape
     dilations: Shape
+
+    @property
+    def pads(self) -> Shape:
+        """The begins, then the ends."""
+        return (*self.begins, *self.ends)
 
     @property
     def extents(self) -> Shape:
@@ -78,14 +85,30 @@ class Window:
         return result
 
 
+def split_pads(totals: Iterable[int], auto_pad: str) -> Shape:
+    """Begins, then ends, of paddings that are `totals` elements in all: an odd element goes to the end for SAME_UPPER,
+    else to the begin."""
+    totals = tuple(totals)
+    small, large = (t // 2 for t in totals), (t - t // 2 for t in totals)
+    return (*small, *large) if auto_pad == "SAME_UPPER" else (*large, *small)
+
+
 def window(
-    kind: str, kernel: Shape, spatial: int, strides: Shape = (), pads: Shape = (), dilations: Shape = ()
+    kind: str,
+    kernel: Shape,
+    sizes: Shape,
+    strides: Shape = (),
+    pads: Shape = (),
+    dilations: Shape = (),
+    auto_pad: str = "NOTSET",
 ) -> Window:
     """The window of ONNX attributes, empty ones meaning strides and dilations of 1 and no padding.
 
-    pads holds the begins, then the ends. Raises ShapeError unless there is one entry for each of the `spatial` axes
-    and the entries make sense.
+    pads holds the begins, then the ends; auto_pad SAME_UPPER or SAME_LOWER takes their place: as much padding as gives
+    ceil(size / stride) positions. Raises ShapeError unless there is one entry for each spatial axis, whose `sizes` the
+    input has, and the entries make sense.
     """
+    spatial = len(sizes)
     strides, dilations = strides or (1,) * spatial, dilations or (1,) * spatial
     pads = pads or (0,) * (2 * spatial)
     if spatial < 1:
@@ -101,4 +124,9 @@ def window(
                 f"{kind}: {name} must be {count} integers of at least {least} for an input with {spatial} spatial "
                 f"axes, not {written(values)}"
             )
+    if auto_pad != "NOTSET":
+        if auto_pad not in SAME or any(pads):
+            raise ShapeError(f"{kind}: auto_pad {auto_pad!r} and pads {written(pads)} contradict each other")
+        axes = zip(sizes, kernel, strides, dilations, strict=True)
+        pads = split_pads((max((-(-n // s) - 1) * s + d * (k - 1) + 1 - n, 0) for n, k, s, d in axes), auto_pad)
     return Window(tuple(kernel), tuple(strides), tuple(pads[:spatial]), tuple(pads[spatial:]), tuple(dilations))

@@ -147,7 +147,7 @@ def _conv_before(edit: Rewriter, node: Node, affine: Affine) -> Absorbed | None:
     if size is None or b is None or w is None or not affine.fits(size[0]):
         return None
     op = node.op
-    if affine.shift.any() and (not isinstance(op, Conv) or any(op.pads)):
+    if affine.shift.any() and (not isinstance(op, Conv) or any(op.pads) or op.auto_pad != "NOTSET"):
         return None
     g = op.group  # type: ignore[attr-defined]
     scale, shift = (np.broadcast_to(v, size[0]) for v in (affine.scale, affine.shift))

@@ -62,7 +62,11 @@ def bind(graph: Graph, shapes: Mapping[str, tuple[int, ...]], values: Mapping[st
         if folded is not None:
             edit.fold(node, folded)
             continue
-        edit.keep(node)
+        op = node.op if outputs is None else node.op.bound(read)
+        if op is node.op:
+            edit.keep(node)
+        else:
+            edit.replace(node, op, node.inputs)
         specs.update((name, spec) for name, spec in zip(node.outputs, outputs or (), strict=False) if name)
     return edit.finish().replace(specs=specs)
 

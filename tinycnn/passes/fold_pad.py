@@ -49,15 +49,15 @@ def padded(edit: Rewriter, node: Node, before: Node) -> Conv | AveragePool | Max
     if value is None and any(before.inputs[2:3]):
         return None
     match node.op:
-        case Conv() as conv if fill == 0:
+        case Conv(auto_pad="NOTSET") as conv if fill == 0:
             w = edit.constant(node.inputs[1])
             pads = spatial_pads(edit, before, w.ndim - 2) if w is not None else None
             return replace(conv, pads=total(conv.pads, pads)) if pads else None
-        case AveragePool(ceil_mode=0) as pool if fill == 0:
+        case AveragePool(ceil_mode=0, auto_pad="NOTSET") as pool if fill == 0:
             pads = spatial_pads(edit, before, len(pool.kernel_shape))
             counted = pool.count_include_pad or not any(pool.pads)
             return replace(pool, pads=total(pool.pads, pads), count_include_pad=1) if pads and counted else None
-        case MaxPool(ceil_mode=0) as pool if not any(pool.dilations) or max(pool.dilations) == 1:
+        case MaxPool(ceil_mode=0, auto_pad="NOTSET") as pool if not any(pool.dilations) or max(pool.dilations) == 1:
             pads = spatial_pads(edit, before, len(pool.kernel_shape))
             if not pads or (fill != -np.inf and not (fill == 0 and never_negative(edit, before.inputs[0]))):
                 return None

@@ -51,4 +51,4 @@ def softmax(call: Call) -> None:
     x = call.required(0)
     rows = call.emit("Flatten", [x], axis=axis)
     y = call.emit(call.kind, [rows], role="rows", axis=-1)
-    call.emit("Reshape", [y, call.emit("Shape", [x])], call.outputs, role="restore")
+    call.emit("Reshape", [y, call.emit("Shape", [x])], call.outputs, "restore", allowzero=1)

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from tinycnn.converters.onnx.call import Call
 from tinycnn.converters.onnx.lifts.registry import lift
-
-SAME = ("SAME_UPPER", "SAME_LOWER")
+from tinycnn.ops.window import SAME, split_pads
 
 
 def kernel_of(call: Call, weights: int) -> list[int] | None:
@@ -41,12 +40,7 @@ def resolve_auto_pad(call: Call, kernel: Sequence[int] | None) -> None:
     dilations = call.attributes.get("dilations") or (1,) * len(kernel)
     if len(dilations) != len(kernel):
         raise call.refusal(f"{dilations} does not fit a kernel of {len(kernel)} axes", attribute="dilations")
-    call.attributes["pads"] = same_pads([d * (k - 1) for k, d in zip(kernel, dilations, strict=True)], auto_pad)
-
-
-def same_pads(totals: Sequence[int], auto_pad: str) -> tuple[int, ...]:
-    small, large = [t // 2 for t in totals], [t - t // 2 for t in totals]
-    return (*small, *large) if auto_pad == "SAME_UPPER" else (*large, *small)
+    call.attributes["pads"] = split_pads([d * (k - 1) for k, d in zip(kernel, dilations, strict=True)], auto_pad)
 
 
 @lift("Conv")
@@ -76,7 +70,7 @@ def conv_transpose(call: Call) -> None:
     """SAME gives in * s positions: d (k - 1) + 1 + output_padding - s elements are cut off, whatever the input's size."""
     kernel = kernel_of(call, 1)
     if call.attributes.get("output_shape"):
-        if call.attributes.get("auto_pad") in ("NOTSET", "", "VALID"):
+        if call.attributes.get("auto_pad") not in SAME:
             call.take("auto_pad")
         call.take("pads")
         return
@@ -94,4 +88,4 @@ def conv_transpose(call: Call) -> None:
     if not len(strides) == len(dilations) == len(extra) == len(kernel):
         raise call.refusal("strides, dilations and output_padding do not fit the kernel", attribute="strides")
     totals = [max(d * (k - 1) + 1 + e - s, 0) for k, s, d, e in zip(kernel, strides, dilations, extra, strict=True)]
-    call.attributes["pads"] = same_pads(totals, auto_pad)
+    call.attributes["pads"] = split_pads(totals, auto_pad)
