@@ -9,7 +9,7 @@ from tinycnn.ir import TensorSpec
 from tinycnn.ops.op import Op, Specs, Values
 from tinycnn.ops.shapes import Shape, written
 
-# mode -> how c is made of (block row, block column, channel), and where they go from there
+# mode -> y [n, c, h, row, w, column] as axes of x [n, *channel number, h, w]
 ORDERS = {"DCR": (0, 3, 4, 1, 5, 2), "CRD": (0, 1, 4, 2, 5, 3)}
 
 

@@ -139,7 +139,8 @@ def space_to_depth(r: Request, xs: Arrays, ys: Arrays) -> Steps:
     n, c, h, w, last = xs[0].shape
     b = r.op.blocksize
     source = xs[0].reshape(n, c, h // b, b, w // b, b, last)
-    yield Step(0, 0, source.transpose(0, 3, 5, 1, 2, 4, 6), ys[0].reshape(n, b, b, c, h // b, w // b, last))
+    depth, order = ((b, b, c), (0, 3, 5, 1, 2, 4, 6)) if r.op.mode == "DCR" else ((c, b, b), (0, 1, 3, 5, 2, 4, 6))
+    yield Step(0, 0, source.transpose(order), ys[0].reshape(n, *depth, h // b, w // b, last))
 
 
 def channel_shuffle(r: Request, xs: Arrays, ys: Arrays) -> Steps:
