@@ -48,6 +48,7 @@ CASES = [
     ("DepthToSpace", {"blocksize": 3}, [(2, 18, 5, 7)], [], 1),
     ("DepthToSpace", {"blocksize": 2, "mode": "CRD"}, [(1, 12, 5, 17)], [], 1),
     ("SpaceToDepth", {"blocksize": 2}, [(2, 3, 6, 10)], [], 1),
+    ("SpaceToDepth", {"blocksize": 3, "mode": "CRD"}, [(1, 5, 6, 9)], [], 1),
     ("ChannelShuffle", {"group": 2}, [(2, 116, 3, 5)], [], 2),
     ("ChannelShuffle", {"group": 2}, [(1, 48, 17, 19)], [], 2),
     ("ChannelShuffle", {"group": 3}, [(1, 60, 3, 5)], [], 2),
