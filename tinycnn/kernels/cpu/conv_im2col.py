@@ -18,10 +18,11 @@ import numpy as np
 from tinycnn.kernels.cpu import conv, tuning
 from tinycnn.kernels.cpu.conv import ConvProblem
 from tinycnn.kernels.cpu.gemm import finisher
-from tinycnn.kernels.cpu.isa import ISAS
+from tinycnn.kernels.cpu.isa import ISAS, Isa
 from tinycnn.kernels.cpu.panels import panels
 from tinycnn.kernels.kernel import Kernel, Range, fields
-from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, can_block, lowers
+from tinycnn.kernels.lowering import Choice, Emitter, Layout, Ref, Request, blocks, can_block, lowers
+from tinycnn.ops.activation import Activation
 
 FIELDS = fields(
     "x:addr w:addr table:addr scratch:addr bias:addr res:addr y:addr act:code act_args:addr lo:f32 hi:f32 "
@@ -173,15 +174,20 @@ def kernels(isa: str) -> Iterable[Kernel]:
     return [kernel(isa, rows, cols) for rows, cols in tuning.IM2COL_TILES[isa]]
 
 
+Taps = tuple[tuple[int, int], ...]
+
+
 @dataclass(frozen=True)
 class Run:
     """Neighbours in memory: `count` taps in a kernel row, or channels at one tap.
 
-    weights  where they stand in a group's weights [co, ci, kh, kw], behind its first axis
-    offset   bytes from the first tap of the pixel, channel 0 of the input
+    channels, ky, kx  where they stand in a group's weights [co, ci, kh, kw]
+    offset            bytes from the first tap of the pixel, channel 0 of the input
     """
 
-    weights: tuple[slice, int, slice]
+    channels: slice
+    ky: int
+    kx: tuple[int, ...]
     offset: int
     dy: int
     dx: int
@@ -190,14 +196,33 @@ class Run:
 
 @dataclass(frozen=True)
 class Plan:
-    """How one tile shape covers one problem."""
+    """How one tile shape covers one problem.
+
+    taps_h, taps_w  (place in the kernel, rows or columns behind the first tap), in the order of the latter
+    """
 
     p: ConvProblem
-    lanes: int
-    rows: int
-    cols: int
+    taps_h: Taps
+    taps_w: Taps
+    isa: Isa
     layout: Layout
     threads: int
+
+    @property
+    def lanes(self) -> int:
+        return self.isa.lanes
+
+    @property
+    def tile(self) -> tuple[int, int]:
+        return tuning.IM2COL_TILES[self.isa.name][self.co_g <= self.lanes]
+
+    @property
+    def rows(self) -> int:
+        return self.tile[0]
+
+    @property
+    def nr(self) -> int:
+        return self.tile[1] * self.lanes
 
     @property
     def co_g(self) -> int:
@@ -205,11 +230,11 @@ class Plan:
 
     @property
     def k(self) -> int:
-        return self.p.ci // self.p.g * self.p.kh * self.p.kw
+        return self.p.ci // self.p.g * len(self.taps_h) * len(self.taps_w)
 
     @property
     def columns(self) -> int:
-        return -(-self.co_g // (self.cols * self.lanes))
+        return -(-self.co_g // self.nr)
 
     @property
     def lda(self) -> int:
@@ -239,32 +264,40 @@ class Plan:
     def pixel_bytes(self) -> int:
         return 4 * self.lanes if self.layout == "blocked" else 4
 
+    @property
+    def image_bytes(self) -> int:
+        planes = blocks(self.p.ci, self.lanes) if self.layout == "blocked" else self.p.ci
+        return planes * self.p.h * self.p.w * self.pixel_bytes
+
     def runs(self, group: int) -> Iterator[Run]:
         """In the order of k."""
-        p, ci_g = self.p, self.p.ci // self.p.g
-        pixel, lanes = self.pixel_bytes, self.lanes
+        p, lanes = self.p, self.lanes
+        ci_g, plane = p.ci // p.g, p.h * p.w * self.pixel_bytes
         start, stop = group * ci_g, (group + 1) * ci_g
-        if self.layout == "blocked":
-            edges = [start, *range((start // lanes + 1) * lanes, stop, lanes), stop]
-            for c, end in itertools.pairwise(edges):
-                base = c // lanes * p.h * p.w * pixel + c % lanes * 4
-                for ky, kx in np.ndindex(p.kh, p.kw):
-                    offset = base + (ky * p.dh * p.w + kx * p.dw) * pixel
-                    yield Run(
-                        (slice(c - start, end - start), ky, slice(kx, kx + 1)), offset, ky * p.dh, kx * p.dw, end - c
-                    )
-            return
-        longest = lanes if p.dw == 1 else 1
-        for c in range(ci_g):
-            for ky in range(p.kh):
-                for kx in range(0, p.kw, longest):
-                    count = min(longest, p.kw - kx)
-                    offset = (((start + c) * p.h + ky * p.dh) * p.w + kx * p.dw) * pixel
-                    yield Run((slice(c, c + 1), ky, slice(kx, kx + count)), offset, ky * p.dh, kx * p.dw, count)
+        blocked = self.layout == "blocked"
+        edges = [start, *range((start // lanes + 1) * lanes, stop, lanes), stop] if blocked else range(start, stop + 1)
+        neighbours = [[tap] for tap in self.taps_w] if blocked else list(self.neighbours())
+        for c, end in itertools.pairwise(edges):
+            base = c // lanes * plane + c % lanes * 4 if blocked else c * plane
+            for (ky, dy), taps in itertools.product(self.taps_h, neighbours):
+                dx = taps[0][1]
+                offset = base + (dy * p.w + dx) * self.pixel_bytes
+                count = end - c if blocked else len(taps)
+                yield Run(slice(c - start, end - start), ky, tuple(kx for kx, _ in taps), offset, dy, dx, count)
+
+    def neighbours(self) -> Iterator[Taps]:
+        """Taps of a kernel row that stand side by side, a vector of them at most."""
+        taps = self.taps_w
+        first = 0
+        for i in range(1, len(taps) + 1):
+            if i == len(taps) or taps[i][1] != taps[i - 1][1] + 1 or i - first == self.lanes:
+                yield taps[first:i]
+                first = i
 
     def table(self) -> np.ndarray:
         """i64: (byte offset of the first run, runs) of each group, then (offset, dy, dx, count) of each run."""
-        entries, header = [], []
+        entries: list[tuple[int, int, int, int]] = []
+        header = []
         for group in range(self.p.g):
             runs = [(r.offset, r.dy, r.dx, r.count) for r in self.runs(group)]
             header.append((self.p.g * HEADER + len(entries) * ENTRY, len(runs)))
@@ -275,79 +308,82 @@ class Plan:
         """Weights [co, ci / g, kh, kw] as [g][columns][k][nr]."""
         groups = []
         for group, dense in enumerate(w.reshape(self.p.g, self.co_g, *w.shape[1:])):
-            taps = [dense[:, c, ky, kx].reshape(self.co_g, -1) for c, ky, kx in (r.weights for r in self.runs(group))]
-            groups.append(panels(np.concatenate(taps, axis=1), self.cols * self.lanes))
+            taps = [dense[:, r.channels, r.ky, list(r.kx)].reshape(self.co_g, -1) for r in self.runs(group)]
+            groups.append(panels(np.concatenate([dense[:, :0, 0, 0], *taps], axis=1), self.nr))
         return np.stack(groups)
 
     def pack_bias(self, bias: np.ndarray) -> np.ndarray:
         """[g][columns * nr], zeros behind each group's last channel."""
-        padded = np.zeros((self.p.g, self.columns * self.cols * self.lanes), np.float32)
+        padded = np.zeros((self.p.g, self.columns * self.nr), np.float32)
         padded[:, : self.co_g] = bias.reshape(self.p.g, self.co_g)
         return padded
 
-    def time_s(self, isa: str) -> float:
-        p = self.p
+    @property
+    def time_s(self) -> float:
+        p, isa = self.p, self.isa.name
         pixels = p.n * self.strips * self.rows
-        macs = pixels * p.g * self.columns * self.cols * self.lanes * self.k
+        weights = p.g * self.columns * self.nr * self.k
         runs = pixels * p.g * sum(1 for _ in self.runs(0)) * self.splits
-        weights = 4 * p.g * self.columns * self.cols * self.lanes * self.k
         parts = pixels * p.g if p.g > 1 and self.co_g % self.lanes else 0
-        compute = macs / (tuning.PEAK_MACS[isa] * tuning.TILE_EFFICIENCY[isa][self.rows, self.cols])
-        return (
-            compute
-            + runs * tuning.IM2COL_RUN_S
-            + parts * tuning.IM2COL_SCATTER_S
-            + tuning.stream_s(weights, p.n * self.chunks)
+        compute = pixels * weights / (tuning.PEAK_MACS[isa] * tuning.TILE_EFFICIENCY[isa][self.tile])
+        gather = runs * tuning.IM2COL_RUN_S + parts * tuning.IM2COL_SCATTER_S
+        return tuning.overlap_s(compute + gather, tuning.stream_s(4 * weights, p.n * self.chunks))
+
+    def emit(
+        self, e: Emitter, y: Ref, w: np.ndarray, bias: np.ndarray | None, residual: Ref | int,
+        activation: Activation | None, part: str = "",
+    ) -> None:  # fmt: skip
+        """The row. `part` tells the weights of several plans of one node apart."""
+        p, key = self.p, f"im2col{part} {self.layout} {self.nr}"
+        table, vector = self.table(), 4 * self.lanes
+        panel_bytes = self.chunk_strips * self.rows * self.lda
+        scratch_bytes = -(-(self.rows * self.nr * 4 + panel_bytes + 2 * vector) // 64) * 64
+        e.row(
+            kernel(self.isa.name, *self.tile),
+            x=e.input(0),
+            w=e.weights(key, lambda: self.pack(w)),
+            table=e.weights(f"{key} table {p.h}x{p.w}", lambda: table),
+            scratch=e.scratch(scratch_bytes * self.threads),
+            bias=0 if bias is None else e.weights(f"im2col bias {self.nr}", lambda: self.pack_bias(bias)),
+            res=residual,
+            y=y,
+            images=p.n,
+            groups=p.g,
+            chunks=self.chunks,
+            chunk_strips=self.chunk_strips,
+            splits=self.splits,
+            columns=self.columns,
+            co_g=self.co_g,
+            co=p.co,
+            k=self.k,
+            lda=self.lda,
+            h=p.h,
+            width=p.w,
+            oh=p.oh,
+            ow=p.ow,
+            sh=p.sh,
+            sw=p.sw,
+            pt=p.pt,
+            pl=p.pl,
+            extent_h=1 + max((dy for _, dy in self.taps_h), default=0),
+            extent_w=1 + max((dx for _, dx in self.taps_w), default=0),
+            image_bytes=self.image_bytes,
+            row_bytes=p.w * self.pixel_bytes,
+            pixel_bytes=self.pixel_bytes,
+            spread=0 if self.layout == "blocked" else 1,
+            x_bytes=p.n * self.image_bytes,
+            table_bytes=table.nbytes,
+            scratch_bytes=scratch_bytes,
+            **conv.epilogue(e, activation, self.isa.name),
         )
 
 
+LAYOUTS: tuple[Layout, ...] = ("blocked", "plain")
+
+
 def emit(r: Request, plan: Plan, e: Emitter) -> None:
-    p, nr = plan.p, plan.cols * plan.lanes
-    w, bias = conv.weights(r)
-    key = f"im2col {plan.layout} {nr}"
-    table = plan.table()
-    channels = blocks(p.ci, plan.lanes) * plan.lanes if plan.layout == "blocked" else p.ci
-    image_bytes = channels * p.h * p.w * 4
-    panel_bytes = plan.chunk_strips * plan.rows * plan.lda
-    scratch_bytes = -(-(plan.rows * nr * 4 + panel_bytes + 8 * plan.lanes) // 64) * 64
-    e.row(
-        kernel(r.isa.name, plan.rows, plan.cols),
-        x=e.input(0),
-        w=e.weights(key, lambda: plan.pack(w)),
-        table=e.weights(f"{key} table {p.h}x{p.w}", lambda: table),
-        scratch=e.scratch(scratch_bytes * r.threads),
-        bias=0 if bias is None else e.weights(f"im2col bias {nr}", lambda: plan.pack_bias(bias)),
-        res=e.input(3) if conv.has_residual(r) else 0,
-        y=e.output(),
-        images=p.n,
-        groups=p.g,
-        chunks=plan.chunks,
-        chunk_strips=plan.chunk_strips,
-        splits=plan.splits,
-        columns=plan.columns,
-        co_g=plan.co_g,
-        co=p.co,
-        k=plan.k,
-        lda=plan.lda,
-        h=p.h,
-        width=p.w,
-        oh=p.oh,
-        ow=p.ow,
-        sh=p.sh,
-        sw=p.sw,
-        pt=p.pt,
-        pl=p.pl,
-        extent_h=(p.kh - 1) * p.dh + 1,
-        extent_w=(p.kw - 1) * p.dw + 1,
-        image_bytes=image_bytes,
-        row_bytes=p.w * plan.pixel_bytes,
-        pixel_bytes=plan.pixel_bytes,
-        spread=0 if plan.layout == "blocked" else 1,
-        x_bytes=p.n * image_bytes,
-        table_bytes=table.nbytes,
-        scratch_bytes=scratch_bytes,
-        **conv.epilogue(e, r.op.activation, r.isa.name),
-    )
+    residual = e.input(3) if conv.has_residual(r) else 0
+    plan.emit(e, e.output(), *conv.weights(r), residual, r.op.activation)
 
 
 @lowers("Conv")
@@ -356,13 +392,12 @@ def im2col(r: Request) -> Iterable[Choice]:
     p = conv.problem(r)
     if p is None or not can_block(r.inputs[0]):
         return
-    rows, cols = tuning.IM2COL_TILES[r.isa.name][p.co // p.g <= r.isa.lanes]
-    layouts: tuple[Layout, ...] = ("blocked", "plain")
-    for layout in layouts:
-        plan = Plan(p, r.isa.lanes, rows, cols, layout, r.threads)
+    taps_h, taps_w = (tuple((i, i * d) for i in range(k)) for k, d in ((p.kh, p.dh), (p.kw, p.dw)))
+    for layout in LAYOUTS:
+        plan = Plan(p, taps_h, taps_w, r.isa, layout, r.threads)
         inputs: list[Layout | None] = [layout, None, None, "blocked" if conv.has_residual(r) else None]
-        reason = (
-            f"{plan.k} taps of {plan.chunk_strips * rows} pixels gathered at a time, {rows}x{cols} tile, input {layout}"
-        )
-        time_s, run = plan.time_s(r.isa.name), functools.partial(emit, r, plan)
-        yield Choice("im2col", inputs[: len(r.inputs)], "blocked", time_s, reason, run)
+        rows, cols = plan.tile
+        pixels = min(plan.chunk_strips * rows, p.oh * p.ow)
+        reason = f"{plan.k} taps of {pixels} pixels gathered at a time, {rows}x{cols} tile, input {layout}"
+        run = functools.partial(emit, r, plan)
+        yield Choice("im2col", inputs[: len(r.inputs)], "blocked", plan.time_s, reason, run)

@@ -1,0 +1,140 @@
+"""Transposed convolution as ordinary ones: outputs that are a stride apart see the same taps of the kernel.
+
+    y[s * j + f] = sum over the taps t with (f + p - d * t) % s == 0 of x[j + (f + p - d * t) / s] w[t]
+
+For each phase f of the rows and of the columns this is a convolution of stride 1 with some of the taps, computed by
+im2col. The phases are then interleaved.
+Source: Dumoulin and Visin 2016, arXiv:1603.07285, section 4.
+"""
+
+import functools
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+
+import numpy as np
+
+from tinycnn.kernels.cpu import conv, tuning
+from tinycnn.kernels.cpu.conv import ConvProblem
+from tinycnn.kernels.cpu.conv_im2col import LAYOUTS, Plan, Taps
+from tinycnn.kernels.cpu.isa import ISAS
+from tinycnn.kernels.kernel import Kernel, Range, fields
+from tinycnn.kernels.lowering import Choice, Emitter, Request, blocked_size, blocks, can_block, lowers
+
+FIELDS = fields("x:addr y:addr planes oh ow sh sw")
+
+
+@functools.cache
+def interleave(isa: str) -> Kernel:
+    """x: the phases one after another, rows first, each [planes][its oh][its ow][lanes]; y: [planes][oh][ow][lanes]."""
+    lanes = ISAS[isa].lanes
+    vector = 4 * lanes
+
+    def build():  # type: ignore[no-untyped-def]
+        from tinycnn.kernels.cpu.simd import store, vectors
+
+        load = vectors(lanes).load
+
+        def conv_transpose_interleave(x, y, planes, oh, ow, sh, sw, thread, threads):
+            for item in range(planes * oh * thread // threads, planes * oh * (thread + 1) // threads):
+                plane, oy = item // oh, item % oh
+                phase, j = oy % sh, oy // sh
+                before = 0
+                for f in range(phase):
+                    before += (oh - f + sh - 1) // sh
+                height = (oh - phase + sh - 1) // sh
+                source = x + before * ow * planes * vector
+                for f in range(min(sw, ow)):
+                    width = (ow - f + sw - 1) // sw
+                    row = source + (plane * height + j) * width * vector
+                    to = y + (item * ow + f) * vector
+                    for i in range(width):
+                        store(to + i * sw * vector, load(row + i * vector))
+                    source += planes * height * width * vector
+
+        return conv_transpose_interleave
+
+    def ranges(a: SimpleNamespace) -> Iterable[Range]:
+        nbytes = a.planes * a.oh * a.ow * vector
+        yield Range("x", 0, nbytes)
+        yield Range("y", 0, nbytes, writes=True)
+
+    return Kernel(f"conv_transpose_interleave_f32_nchw{lanes}c__{isa}", FIELDS, build, ranges, isa)
+
+
+def kernels(isa: str) -> Iterable[Kernel]:
+    return [interleave(isa)]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Along one axis: `outputs` positions, the taps that they see, and how far before position 0 the first tap lies."""
+
+    outputs: int
+    taps: Taps
+    padding: int
+
+
+def phases(outputs: int, k: int, s: int, d: int, pad: int) -> Iterator[Phase]:
+    for f in range(min(s, outputs)):
+        shifts = sorted(((f + pad - d * t) // s, t) for t in range(k) if (f + pad - d * t) % s == 0)
+        first = shifts[0][0] if shifts else 0
+        yield Phase(-(-(outputs - f) // s), tuple((t, shift - first) for shift, t in shifts), -first)
+
+
+def problem(r: Request) -> ConvProblem | None:
+    """Strides, pads and sizes of the request as they stand; None unless f32, 1-d or 2-d, with constant weights."""
+    x, w, y, op = r.inputs[0], r.values[1], r.outputs[0], r.op
+    if x is None or w is None or not can_block(x) or w.dtype != np.float32 or 0 in x.dims or 0 in y.dims:
+        return None
+    if len(r.inputs) > 2 and r.inputs[2] is not None and r.values[2] is None:
+        return None
+    (n, ci), co = x.dims[:2], y.dims[1]
+    (h, width), (oh, ow), (kh, kw) = ((1, *dims)[-2:] for dims in (x.dims[2:], y.dims[2:], w.shape[2:]))
+    sh, sw = conv.pair(op.strides, 1)
+    dh, dw = conv.pair(op.dilations, 1)
+    pads = op.pads or (0,) * (2 * (x.rank - 2))
+    pt, pl = pads[:2] if len(pads) == 4 else (0, pads[0])
+    return ConvProblem(n, ci, h, width, co, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, 0, 0, op.group)
+
+
+def emit(r: Request, p: ConvProblem, plans: list[Plan], e: Emitter) -> None:
+    w, bias = r.values[1], r.values[2] if len(r.values) > 2 else None
+    assert w is not None
+    # [ci, co / g, kh, kw] -> [co, ci / g, kh, kw]
+    grouped = w.reshape(p.g, p.ci // p.g, p.co // p.g, p.kh, p.kw)
+    turned = grouped.swapaxes(1, 2).reshape(p.co, p.ci // p.g, p.kh, p.kw)
+    shape = (p.n, p.co, p.oh, p.ow)
+    y = e.output()
+    parts = y if len(plans) == 1 else e.scratch(4 * blocked_size(shape, r.isa.lanes))
+    offset = 0
+    for number, plan in enumerate(plans):
+        plan.emit(e, parts + offset, turned, bias, 0, r.op.activation, f" phase {number}")
+        offset += 4 * blocked_size((p.n, p.co, plan.p.oh, plan.p.ow), r.isa.lanes)
+    if len(plans) > 1:
+        planes = p.n * blocks(p.co, r.isa.lanes)
+        e.row(interleave(r.isa.name), x=parts, y=y, planes=planes, oh=p.oh, ow=p.ow, sh=p.sh, sw=p.sw)
+
+
+@lowers("ConvTranspose")
+def transposed(r: Request) -> Iterable[Choice]:
+    """One choice for each layout of the input."""
+    p = problem(r)
+    if p is None:
+        return
+    rows = list(phases(p.oh, p.kh, p.sh, p.dh, p.pt))
+    cols = list(phases(p.ow, p.kw, p.sw, p.dw, p.pl))
+    y_bytes = 4 * blocked_size((p.n, p.co, p.oh, p.ow), r.isa.lanes)
+    for layout in LAYOUTS:
+        plans = [
+            Plan(
+                replace(p, oh=i.outputs, ow=j.outputs, sh=1, sw=1, pt=i.padding, pl=j.padding),
+                i.taps, j.taps, r.isa, layout, r.threads,
+            )
+            for i, j in itertools.product(rows, cols)
+        ]  # fmt: skip
+        time_s = sum(plan.time_s for plan in plans) + (tuning.transfer_s(2 * y_bytes) if len(plans) > 1 else 0)
+        reason = f"{len(plans)} phases of {max(plan.k for plan in plans)} taps at most, input {layout}"
+        inputs = (layout, None, None)[: len(r.inputs)]
+        yield Choice("phases", inputs, "blocked", time_s, reason, functools.partial(emit, r, p, plans))
