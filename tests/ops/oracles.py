@@ -49,7 +49,9 @@ class Case:
         if self.scale == "peak":
             return float(np.max(np.abs(y), initial=0))
         if self.scale == "absolute":
-            return self.op.reference(*(None if x is None else np.abs(x) for x in self.inputs))[0]
+            return self.op.reference(*(np.abs(x) if x is not None and x.dtype.kind == "f" else x for x in self.inputs))[
+                0
+            ]
         return None
 
 

@@ -19,9 +19,9 @@ class Axis:
 
     size: int
     out: int
-    scale: float
-    start: float = 0.0
-    end: float = 1.0
+    scale: float | np.floating
+    start: float | np.floating = 0.0
+    end: float | np.floating = 1.0
 
 
 def _stretched(x: np.ndarray, a: Axis) -> np.ndarray:
@@ -175,8 +175,9 @@ class Resize(Op):
 
     def positions(self, axis: Axis) -> np.ndarray:
         """Where in the input the output elements of an axis are; fractional."""
-        x = np.arange(axis.out, dtype=np.float32 if self.mode == "nearest" else np.float64)
-        return COORDINATES[self.coordinate_transformation_mode](x, axis)
+        real = np.float32 if self.mode == "nearest" else np.float64
+        numbers = Axis(axis.size, axis.out, real(axis.scale), real(axis.start), real(axis.end))
+        return COORDINATES[self.coordinate_transformation_mode](np.arange(axis.out, dtype=real), numbers)
 
     def nearest(self, axis: Axis) -> np.ndarray:
         """int64 [out]: which input element of an axis each output element is, in mode "nearest"."""
