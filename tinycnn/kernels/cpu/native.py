@@ -151,12 +151,12 @@ def compile_ir(kernel: Kernel) -> Any:
     if found[:-2] != names:
         raise CompileError(f"{kernel.name}: its parameters {found[:-2]} are not its fields {names}")
     kinds = [types.float32 if f.kind == "f32" else types.intp for f in kernel.fields]
-    compiled_function = njit(types.void(*kinds, types.intp, types.intp), **BARE)(function)
-    compiled = compiled_function.overloads[compiled_function.signatures[0]]
+    dispatcher = njit(types.void(*kinds, types.intp, types.intp), **BARE)(function)
+    result = dispatcher.overloads[dispatcher.signatures[0]]
     machine = target_machine(ISAS[kernel.target])
-    text = re.sub(r'"target-(cpu|features)"="[^"]*"', "", str(compiled.library._final_module))
+    text = re.sub(r'"target-(cpu|features)"="[^"]*"', "", str(result.library._final_module))
     text = re.sub(r"^target datalayout = .*$", f'target datalayout = "{machine.target_data}"', text, flags=re.M)
-    module = llvm.parse_assembly(text + entry(kernel, compiled.fndesc.mangled_name))
+    module = llvm.parse_assembly(text + entry(kernel, result.fndesc.mangled_name))
     for f in module.functions:
         if not f.is_declaration and f.name != kernel.name:
             f.linkage = "internal"
@@ -187,17 +187,22 @@ def load(kernel: Kernel, data: bytes) -> int:
     return int(engine.get_function_address(kernel.name))
 
 
+def compiled(kernel: Kernel) -> bytes:
+    """The kernel's object: from the cache, or compiled and kept there."""
+    path = place(kernel)
+    data = fetch(path) if path else None
+    if data is None:
+        data = bytes(target_machine(ISAS[kernel.target]).emit_object(compile_ir(kernel)))
+        if path:
+            keep(path, data)
+    return data
+
+
 def address(kernel: Kernel) -> int:
     """Address of the kernel's entry in this process; compiled, or fetched from the cache, on first use."""
     with lock:
         if kernel.name not in addresses:
-            path = place(kernel)
-            data = fetch(path) if path else None
-            if data is None:
-                data = target_machine(ISAS[kernel.target]).emit_object(compile_ir(kernel))
-                if path:
-                    keep(path, data)
-            addresses[kernel.name] = load(kernel, data)
+            addresses[kernel.name] = load(kernel, compiled(kernel))
         return addresses[kernel.name]
 
 
