@@ -122,4 +122,6 @@ def test_what_does_not_fit_is_named(o, specs, words):
 
 def test_operators_are_hashable_values():
     for cls in REGISTRY.values():
+        if not cls.__module__.startswith("tinycnn.ops."):
+            continue
         assert hash(cls()) == hash(dataclasses.replace(cls()))

@@ -13,7 +13,7 @@ OWN_OPERATORS = {"ChannelShuffle", "FakeQuantize", "ScaleShift"}
 OWN_FIELDS = {"activation", "indices"}
 
 
-@pytest.mark.parametrize("kind", sorted(REGISTRY))
+@pytest.mark.parametrize("kind", sorted(k for k, c in REGISTRY.items() if c.__module__.startswith("tinycnn.ops.")))
 def test_fields_are_the_attributes_of_onnx(kind: str) -> None:
     if kind in OWN_OPERATORS:
         with pytest.raises(onnx.defs.SchemaError):
