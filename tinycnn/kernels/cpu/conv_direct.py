@@ -22,16 +22,18 @@ from tinycnn.kernels.kernel import Kernel, Range, fields
 from tinycnn.kernels.lowering import Choice, Emitter, Request, blocks, can_block, lowers
 
 FIELDS = fields(
-    "x:addr w:addr table:addr bias:addr res:addr y:addr act:code act_args:addr band:addr lo:f32 hi:f32 "
+    "x:addr w:addr table:addr bias:addr res:addr y:addr act:code act_args:addr band:addr sums:addr lo:f32 hi:f32 "
     "items ksplits chunks chunk_tiles tiles row_tiles kgroups kblocks ow pixels "
-    "image lda oy_stride outer_stride ky_n ky_stride kx_n kx_stride inner_n inner_stride "
+    "image oy_stride outer_stride ky_n ky_stride kx_n kx_stride inner_n inner_stride "
     "band_bytes units band_sh band_kh band_left band_span band_right "
-    "h row_bytes plane_bytes row_step pixel_step oy_step pt pixel_bytes w_bytes"
+    "h row_bytes plane_bytes row_step pixel_step oy_step pt pixel_bytes w_bytes outer_chunk sums_bytes"
 )
 
 
 @functools.cache
-def kernel(isa: str, rows: int, cols: int) -> Kernel:
+def kernel(isa: str, rows: int, cols: int, step: int) -> Kernel:
+    """step: bytes from one pixel of a tile to the next. It is fixed so that rows of a tile are displacements of one
+    address: as many pointers do not fit the registers."""
     lanes = ISAS[isa].lanes
     nr = cols * lanes
 
@@ -39,7 +41,7 @@ def kernel(isa: str, rows: int, cols: int) -> Kernel:
         from tinycnn.kernels.cpu.simd import call, inline, load_i64, prefetch_l2, store, tiles, vectors
 
         tile = tiles(rows, cols, lanes)
-        zeros, update, finish = tile.zeros, tile.update, tile.finish
+        zeros, update, finish, store_tile, load_tile = tile.zeros, tile.update, tile.finish, tile.store, tile.load
         v = vectors(lanes)
         load, splat = v.load, v.splat
         vector_bytes = 4 * lanes
@@ -77,28 +79,28 @@ def kernel(isa: str, rows: int, cols: int) -> Kernel:
 
         @inline
         def accumulate(
-            base, b, outer_n, outer_stride, ky_n, ky_stride, kx_n, kx_stride, inner_n, tail, inner_stride, lda,
-            soon, ahead,
+            acc, base, b, outer_0, outer_1, outer_n, outer_stride, ky_n, ky_stride, kx_n, kx_stride, inner_n, tail,
+            inner_stride, soon, ahead,
         ):  # fmt: skip
-            acc = zeros()
-            for outer in range(outer_n):
+            for outer in range(outer_0, outer_1):
                 count = tail if outer == outer_n - 1 else inner_n
                 for ky in range(ky_n):
                     for kx in range(kx_n):
                         a = base + outer * outer_stride + ky * ky_stride + kx * kx_stride
                         for c in range(count):
-                            acc = update(acc, a + c * inner_stride, lda, b)
+                            acc = update(acc, a + c * inner_stride, step, b)
                             b += nr_bytes
                             prefetch_l2(soon)
                             soon += ahead
             return acc
 
         def conv_direct(
-            x, w, table, bias, res, y, act, act_args, band, lo, hi,
+            x, w, table, bias, res, y, act, act_args, band, sums, lo, hi,
             items, ksplits, chunks, chunk_tiles, tiles, row_tiles, kgroups, kblocks, ow, pixels,
-            image, lda, oy_stride, outer_stride, ky_n, ky_stride, kx_n, kx_stride, inner_n, inner_stride,
+            image, oy_stride, outer_stride, ky_n, ky_stride, kx_n, kx_stride, inner_n, inner_stride,
             band_bytes, units, band_sh, band_kh, band_left, band_span, band_right,
-            h, row_bytes, plane_bytes, row_step, pixel_step, oy_step, pt, pixel_bytes, w_bytes, thread, threads,
+            h, row_bytes, plane_bytes, row_step, pixel_step, oy_step, pt, pixel_bytes, w_bytes,
+            outer_chunk, sums_bytes, thread, threads,
         ):  # fmt: skip
             mine = band + thread * band_bytes
             column = pixels * vector_bytes
@@ -123,45 +125,52 @@ def kernel(isa: str, rows: int, cols: int) -> Kernel:
                     residual = res + (n * kblocks + kg * cols) * column if res != 0 else 0
                     bias_k = bias + kg * nr_bytes if bias != 0 else 0
                     valid_cols = min(cols, kblocks - kg * cols)
-                    steps = (outer_n * inner_n - inner_n + tail) * ky_n * kx_n
-                    soon = wk + steps * nr_bytes
-                    ahead = max(1, nr_bytes // (last - first))
-                    for t in range(first, last):
-                        oy, ox = t // row_tiles, t % row_tiles * rows
-                        at = source + offset + oy * oy_stride + ox * lda
-                        # Neighbouring pixels are the common case: constant strides become displacements.
-                        if lda == vector_bytes:
+                    b = wk
+                    for outer_0 in range(0, outer_n, outer_chunk):
+                        outer_1 = min(outer_n, outer_0 + outer_chunk)
+                        steps = (outer_1 - outer_0) * inner_n
+                        if outer_1 == outer_n:
+                            steps += tail - inner_n
+                        steps *= ky_n * kx_n
+                        soon = b + steps * nr_bytes
+                        ahead = max(1, nr_bytes // (last - first))
+                        partial = sums + thread * sums_bytes
+                        for t in range(first, last):
+                            oy, ox = t // row_tiles, t % row_tiles * rows
+                            at = source + offset + oy * oy_stride + ox * step
+                            acc = zeros() if outer_0 == 0 else load_tile(partial, nr_bytes, vector_bytes)
                             acc = accumulate(
-                                at, wk, outer_n, outer_stride, ky_n, ky_stride, kx_n, kx_stride, inner_n, tail, 4,
-                                vector_bytes, soon, ahead,
+                                acc, at, b, outer_0, outer_1, outer_n, outer_stride, ky_n, ky_stride, kx_n, kx_stride,
+                                inner_n, tail, inner_stride, soon, ahead,
                             )  # fmt: skip
-                        else:
-                            acc = accumulate(
-                                at, wk, outer_n, outer_stride, ky_n, ky_stride, kx_n, kx_stride, inner_n, tail,
-                                inner_stride, lda, soon, ahead,
-                            )  # fmt: skip
-                        soon += ahead * steps
-                        place = (oy * ow + ox) * vector_bytes
-                        valid = min(rows, ow - ox)
-                        to = out + place
-                        r = residual + place if residual != 0 else 0
-                        finish(acc, bias_k, r, to, vector_bytes, column, lo, hi, valid, valid_cols)
-                        if act != 0:
-                            for j in range(valid_cols):
-                                call(act, act_args, to + j * column, valid * lanes)
+                            soon += ahead * steps
+                            if outer_1 < outer_n:
+                                store_tile(acc, partial, nr_bytes, vector_bytes)
+                                partial += rows * nr_bytes
+                                continue
+                            partial += rows * nr_bytes
+                            place = (oy * ow + ox) * vector_bytes
+                            valid = min(rows, ow - ox)
+                            to = out + place
+                            r = residual + place if residual != 0 else 0
+                            finish(acc, bias_k, r, to, vector_bytes, column, lo, hi, valid, valid_cols)
+                            if act != 0:
+                                for j in range(valid_cols):
+                                    call(act, act_args, to + j * column, valid * lanes)
+                        b += steps * nr_bytes
 
         return conv_direct
 
-    name = f"conv_direct_f32_nchw{lanes}c_{rows}x{cols}__{isa}"
-    return Kernel(name, FIELDS, build, functools.partial(ranges, rows, cols, lanes), isa)
+    name = f"conv_direct_step{step}_f32_nchw{lanes}c_{rows}x{cols}__{isa}"
+    return Kernel(name, FIELDS, build, functools.partial(ranges, rows, cols, lanes, step), isa)
 
 
-def ranges(rows: int, cols: int, lanes: int, a: SimpleNamespace) -> Iterable[Range]:
+def ranges(rows: int, cols: int, lanes: int, step: int, a: SimpleNamespace) -> Iterable[Range]:
     n = a.items // (a.ksplits * a.chunks)
     y_bytes = n * a.kblocks * a.pixels * lanes * 4
     reach = (
         (a.tiles - 1) // a.row_tiles * a.oy_stride
-        + (a.row_tiles * rows - 1) * a.lda
+        + (a.row_tiles * rows - 1) * step
         + (a.units - 1) * a.outer_stride
         + (a.ky_n - 1) * a.ky_stride
         + (a.kx_n - 1) * a.kx_stride
@@ -169,10 +178,12 @@ def ranges(rows: int, cols: int, lanes: int, a: SimpleNamespace) -> Iterable[Ran
         + 4
     )
     if a.band:
-        yield Range("x", 0, n * a.image)
+        yield Range("x", 0, n * a.image + 4 * lanes)
         yield Range("band", 0, a.band_bytes, writes=True, per_thread=True)
     else:
         yield Range("x", 0, (n - 1) * a.image + reach)
+    if a.sums:
+        yield Range("sums", 0, a.sums_bytes, writes=True, per_thread=True)
     yield Range("w", 0, a.w_bytes)
     yield Range("table", 0, a.kgroups * 32)
     yield Range("y", 0, y_bytes, writes=True)
@@ -185,7 +196,8 @@ def ranges(rows: int, cols: int, lanes: int, a: SimpleNamespace) -> Iterable[Ran
 
 
 def kernels(isa: str) -> Iterable[Kernel]:
-    return [kernel(isa, rows, cols) for rows, cols in tuning.TILES[isa]]
+    vector = 4 * ISAS[isa].lanes
+    return [kernel(isa, *tile, step) for tile in tuning.TILES[isa] for step in (vector, 2 * vector, 4, 8, 16)]
 
 
 @dataclass(frozen=True)
@@ -257,6 +269,27 @@ class Plan:
         return -(-self.tiles // chunks)
 
     @property
+    def outer_chunk(self) -> int:
+        """Input units whose weights stay in L1 while all tiles of a chunk use them; all where that gains nothing."""
+        p, nr = self.p, self.cols * self.lanes
+        run = self.lanes if self.blocked else p.kw
+        unit = (p.kh * p.kw if self.blocked else p.kh) * run * nr * 4
+        units = max(-(-(stop - start) // (self.lanes if self.blocked else 1)) for start, stop in self.ranges)
+        heavy = self.rows < tuning.L2_ROWS and self.chunk_tiles > 1 and units * unit > tuning.L1_BYTES
+        return max(1, tuning.L1_BYTES // unit) if heavy else units
+
+    @property
+    def sums_bytes(self) -> int:
+        chunked = any(
+            self.outer_chunk * (self.lanes if self.blocked else 1) < stop - start for start, stop in self.ranges
+        )
+        return self.chunk_tiles * self.rows * self.cols * self.lanes * 4 if chunked else 0
+
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        return [self.channels(kg) for kg in range(self.kgroups)]
+
+    @property
     def ksplits(self) -> int:
         items = self.p.n * -(-self.tiles // self.chunk_tiles)
         return 1 if self.threads == 1 else min(self.kgroups, -(-4 * self.threads // items))
@@ -277,12 +310,12 @@ class Plan:
         most_rows = min(p.oh, (self.chunk_tiles + self.row_tiles - 2) // self.row_tiles + 1)
         line = width * pixel if banded else row_bytes
         outer = ((most_rows - 1) * sh + kh) * line if banded else plane
-        lda = pixel * (sw if banded else p.sw)
-        slack = self.rows * lda + 4 * self.lanes
+        step = pixel * (sw if banded else p.sw)
+        slack = self.rows * step + 4 * self.lanes
         inner, kx = (self.lanes, p.kw) if self.blocked else (p.kw, 1)
         return {
             "image": units * plane,
-            "lda": lda,
+            "step": step,
             "oy_stride": line * (sh if banded else p.sh),
             "outer_stride": outer,
             "ky_n": p.kh,
@@ -324,8 +357,7 @@ class Plan:
             for k in range(kg * nr, min(p.co, (kg + 1) * nr)):
                 first = k // co_g * ci_g - start
                 dense[k - kg * nr, first : first + ci_g] = w[k]
-            for c in range(0, stop - start, unit):
-                packed.append(dense[:, c : c + unit].transpose(2, 3, 1, 0).ravel())
+            packed += [dense[:, c : c + unit].transpose(2, 3, 1, 0).ravel() for c in range(0, stop - start, unit)]
             units = -(-(stop - start) // unit)
             tail = stop - start - (units - 1) * unit if self.blocked else p.kw
             table.append((start // unit * plane, units, tail, offset))
@@ -353,9 +385,10 @@ def emit(r: Request, plan: Plan, e: Emitter) -> None:
     weights = e.weights(f"direct {plan.cols} {plan.blocked} {plan.lanes}", lambda: plan.pack(w)[0])
     table = e.weights(f"{key} table", lambda: plan.pack(w)[1])
     geometry = plan.geometry()
+    step = geometry.pop("step")
     chunks = -(-plan.tiles // plan.chunk_tiles)
     e.row(
-        kernel(isa, plan.rows, plan.cols),
+        kernel(isa, plan.rows, plan.cols, step),
         x=e.input(0),
         w=weights,
         table=table,
@@ -374,6 +407,9 @@ def emit(r: Request, plan: Plan, e: Emitter) -> None:
         ow=plan.ow,
         pixels=p.oh * p.ow,
         w_bytes=4 * plan.k_steps * nr,
+        outer_chunk=plan.outer_chunk,
+        sums=e.scratch(plan.sums_bytes * r.threads) if plan.sums_bytes else 0,
+        sums_bytes=plan.sums_bytes,
         **conv.epilogue(e, r.op.activation, isa),
         **geometry,
     )
@@ -391,7 +427,7 @@ def direct(r: Request) -> Iterable[Choice]:
         for rows, cols in tuning.TILES[r.isa.name]:
             plan = Plan(p, r.isa.lanes, rows, cols, blocked, r.threads)
             useful = p.macs / (p.n * plan.tiles * plan.k_steps * rows * cols * r.isa.lanes)
-            reason = f"{rows}x{cols} tile, {useful:.0%} of its multiply-adds useful, input {'blocked' if blocked else 'plain'}"
             source = "blocked" if blocked else "plain"
+            reason = f"{rows}x{cols} tile, {useful:.0%} of its multiply-adds useful, input {source}"
             inputs = (source, None, None, *residual)[: len(r.inputs)]
             yield Choice("direct", inputs, "blocked", plan.time_s, reason, functools.partial(emit, r, plan))

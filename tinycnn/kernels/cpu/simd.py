@@ -439,7 +439,7 @@ def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
                                   clamp(tile + bias + r, lo, hi) to c: `valid` rows, `row` bytes apart, of `valid_cols`
                                   vectors, `col` bytes apart; r has the same strides and is read for all rows; bias
                                   holds cols vectors; 0: no bias, no r
-    store(tile, c, row, col)      the whole tile as it is
+    store(tile, c, row, col)      the whole tile as it is; load(c, row, col) brings it back
     """
     tile, kind = TileType(rows, cols, lanes), llvm_type(lanes)
 
@@ -547,12 +547,24 @@ def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
         else:
             store_some(acc, c, row, col, valid, valid_cols)
 
+    @intrinsic
+    def load_tile(typingctx, c, row, col):
+        def codegen(context, builder, sig, args):
+            c, row, col = args
+            acc = ir.Constant(ir.ArrayType(kind, rows * cols), ir.Undefined)
+            for k in range(rows * cols):
+                place = offset_ir(builder, offset_ir(builder, c, row, k // cols), col, k % cols)
+                acc = builder.insert_value(acc, load_ir(builder, place, kind), k)
+            return acc
+
+        return tile(intp, intp, intp), codegen
+
     @inline
     def store_tile(acc, c, row, col):
         store_all(acc, c, row, col, rows, cols)
 
     return SimpleNamespace(
-        zeros=zeros, update=update, finish=finish, store=store_tile, rows=rows, cols=cols, lanes=lanes
+        zeros=zeros, update=update, finish=finish, store=store_tile, load=load_tile, rows=rows, cols=cols, lanes=lanes
     )
 
 

@@ -22,6 +22,10 @@ CACHE_BANDWIDTH = 60e9
 # Bytes of L2 that one thread's working set may fill.
 L2_BYTES = 1 << 20
 
+# Bytes of L1 that the weights of a tile may fill, and the tile rows from which weights may come from L2 instead.
+L1_BYTES = 28 << 10
+L2_ROWS = 12
+
 # Share of the peak that a full tile reaches.
 TILE_EFFICIENCY: Mapping[str, Mapping[tuple[int, int], float]] = {
     "avx512": {(14, 2): 0.90, (14, 1): 0.70, (9, 3): 0.84, (8, 3): 0.82, (7, 3): 0.78},
@@ -74,6 +78,10 @@ def overlap_s(compute_s: float, stream_s: float) -> float:
 # Depthwise convolution: outputs of one register tile, and the (kernel width, stride) that have kernels of their own.
 DEPTHWISE_ROWS: Mapping[str, tuple[int, ...]] = {"avx512": (14, 7), "avx2": (7,), "portable": (7,)}
 DEPTHWISE_WINDOWS: tuple[tuple[int, int], ...] = ((3, 1), (3, 2), (5, 1), (5, 2), (7, 1))
+
+# Bytes of L1 that the weights of a tile may fill, and the tile rows from which weights may come from L2 instead.
+L1_BYTES = 28 << 10
+L2_ROWS = 12
 
 # Share of the peak that a depthwise tile reaches in cache: with separate and with shared input vectors.
 DEPTHWISE_EFFICIENCY: tuple[float, float] = (0.5, 0.85)
