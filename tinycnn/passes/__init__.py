@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable
 
 from tinycnn.ir import Graph, verify
+from tinycnn.passes.cancel_transposes import cancel_transposes
 from tinycnn.passes.drop_identity import drop_identity
+from tinycnn.passes.drop_noops import drop_noops
 from tinycnn.passes.fake_quantize import fake_quantize
 from tinycnn.passes.fold_batch_norm import fold_batch_norm
 from tinycnn.passes.fold_constants import fold_constants
@@ -12,7 +14,10 @@ from tinycnn.passes.fold_scale import fold_scale
 from tinycnn.passes.fuse_activation import fuse_activation
 from tinycnn.passes.fuse_residual import fuse_residual
 from tinycnn.passes.merge_matmul_add import merge_matmul_add
+from tinycnn.passes.merge_reshapes import merge_reshapes
 from tinycnn.passes.recognise_clip import recognise_clip
+from tinycnn.passes.recognise_global_pool import recognise_global_pool
+from tinycnn.passes.recognise_shuffle import recognise_shuffle
 from tinycnn.passes.recognise_swish import recognise_swish
 
 Pass = Callable[[Graph], Graph]
@@ -33,6 +38,11 @@ LOAD: tuple[Pass, ...] = (
 
 # Once per set of input shapes, after `bind`.
 BIND: tuple[Pass, ...] = (
+    drop_noops,
+    cancel_transposes,
+    recognise_shuffle,
+    recognise_global_pool,
+    merge_reshapes,
     merge_matmul_add,
     fuse_activation,
     fuse_residual,

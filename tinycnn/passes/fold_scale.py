@@ -30,6 +30,8 @@ from tinycnn.passes.rewriter import Rewriter
 HOMOGENEOUS = AveragePool | GlobalAveragePool | Flatten | Reshape | Squeeze | Unsqueeze | Transpose
 POSITIVELY_HOMOGENEOUS = Relu | LeakyRelu | PRelu | MaxPool | GlobalMaxPool
 
+REACH = 32  # nodes that are looked through for a number of channels
+
 
 def fold_scale(graph: Graph) -> Graph:
     """A multiplication or addition of a constant disappears in the linear operator before or after it.
@@ -142,13 +144,20 @@ def factor_before(edit: Rewriter, node: Node, rank: dict[str, int]) -> tuple[Nod
 
 def has_channels(edit: Rewriter, value: str, channels: int, rank: int) -> bool:
     """Whether a value certainly has this rank and this number of channels, so that nothing is broadcast over them."""
-    while (node := edit.producer(value)) is not None:
+    for _ in range(REACH):
+        node = edit.producer(value)
+        if node is None:
+            break
         size = channels_after(edit, node)
         if size is not None:
             return size[0] == channels and size[1] in (rank, 0)
-        if not isinstance(node.op, _Elementwise | _Pool | _GlobalPool):
+        found = operands(edit, node)
+        if found and is_per_channel(found[1], rank, channels):
+            value = found[0]
+        elif isinstance(node.op, _Elementwise | _Pool | _GlobalPool):
+            value = node.inputs[0]
+        else:
             return False
-        value = node.inputs[0]
     spec = edit.graph.inputs.get(edit.name(value))
     return spec is not None and spec.shape is not None and len(spec.shape) == rank and spec.shape[1] == channels
 

@@ -1,0 +1,48 @@
+"""What depends on no input is computed once, within a budget of memory."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from tests.numerics import EXACT
+from tests.passes.network import applied, kinds, network, nodes
+from tinycnn.errors import ShapeError
+from tinycnn.ops.add import Add
+from tinycnn.ops.concat import Concat
+from tinycnn.ops.constant_of_shape import ConstantOfShape
+from tinycnn.ops.dequantize_linear import DequantizeLinear
+from tinycnn.ops.mul import Mul
+from tinycnn.ops.relu import Relu
+from tinycnn.ops.reshape import Reshape
+from tinycnn.passes.fold_constants import fold_constants
+
+
+def test_a_chain_of_constants_becomes_one() -> None:
+    graph = network(
+        [("w", DequantizeLinear(), "q s"), ("v", Mul(), "w w"), ("y", Add(), "x v")],
+        {"q": np.arange(3, dtype=np.int8).reshape(3, 1, 1), "s": np.float32(0.5)},
+    )
+    after = applied(fold_constants, graph, EXACT)
+    assert nodes(after) == ["y = Add(x, v)"] and set(after.constants) == {"v"}
+    assert [a.node for a in after.report] == ["w", "v"]
+
+
+def test_an_output_may_be_constant() -> None:
+    after = applied(fold_constants, network([("y", Relu(), "c")], {"c": np.array([-1.0, 2.0])}), EXACT)
+    assert nodes(after) == [] and after.constants["y"].tolist() == [0, 2]
+
+
+def test_a_small_file_cannot_ask_for_much_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = network([("z", ConstantOfShape(), "s"), ("y", Concat(1), "z x")], {"s": np.array([2, 1 << 40, 7, 5])})
+    assert fold_constants(graph) is graph
+    small = network([("z", ConstantOfShape(), "s"), ("y", Concat(1), "z x")], {"s": np.array([2, 9, 7, 5])})
+    assert kinds(fold_constants(small)) == ["Concat"]
+    monkeypatch.setattr(sys.modules[fold_constants.__module__], "GROWTH_BYTES", 1000)
+    assert fold_constants(small) is small
+
+
+def test_a_contradiction_names_the_node() -> None:
+    graph = network([("y", Reshape(), "c s")], {"c": np.zeros(6), "s": np.array([4, 2])})
+    with pytest.raises(ShapeError, match=r"node 'y' \(Reshape\) of c: float32\[6\], s: int64\[2\]"):
+        fold_constants(graph)
