@@ -91,7 +91,8 @@ class Call:
         outputs  None: one fresh value, named after this node's output and `role`
         """
         if outputs is None:
-            outputs = [self.builder.fresh(f"{self.outputs[0] or self.name}.{role or kind.lower()}")]
+            role = role or kind.lower()
+            outputs = [self.builder.fresh(f"{self.outputs[0] or self.name}.{role}")]
         else:
             self.done = True
         self.builder.operator(kind, inputs, outputs, attributes, self.name, role)

@@ -1,7 +1,7 @@
 """ONNX models to graphs: every opset brought to the meaning of the newest, all problems collected."""
 
 from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,8 +83,8 @@ class Importer:
                 builder.taken.add(value.name)
                 self.input(value)
                 names[value.name] = value.name
-        self.nodes(proto.node, scope, "the graph")
         outputs = tuple(value.name for value in proto.output)
+        self.nodes(proto.node, scope, "the graph", outputs)
         for name in outputs:
             if name not in names:
                 raise ModelFormatError(f"the graph's output {name!r} is never computed")
@@ -132,19 +132,22 @@ class Importer:
             scope.names[name] = self.builder.fresh(scope.prefix + name)
             self.builder.define(scope.names[name], read(tensor, self.folder))
 
-    def nodes(self, nodes: Sequence[NodeProto], scope: Scope, where: str) -> None:
+    def nodes(self, nodes: Sequence[NodeProto], scope: Scope, where: str, results: Iterable[str]) -> None:
+        """Converts a body of nodes whose `results` are read outside of it."""
         if scope.depth > DEPTH:
             raise ModelFormatError(f"{where} is nested more than {DEPTH} deep, or calls itself")
+        read = {name for node in nodes for name in (*node.input, *structure.captured(node))}.union(results)
         for node in structure.ordered(nodes, scope.names, where):
             for output in node.output:
                 if output:
                     scope.names[output] = self.builder.fresh(scope.prefix + output)
             try:
-                self.node(node, scope)
+                self.node(node, scope, read)
             except Refusal as refusal:
                 self.builder.problems.append(refusal.problem)
 
-    def node(self, node: NodeProto, scope: Scope) -> None:
+    def node(self, node: NodeProto, scope: Scope, read: Collection[str]) -> None:
+        """Converts one node. read: the values of its body that are read anywhere."""
         domain = "" if node.domain in STANDARD else node.domain
         protos = attributes.protos(node, scope.given)
         if function := self.functions.get((node.domain, node.op_type, node.overload)):
@@ -163,6 +166,7 @@ class Importer:
         if schema is not None:
             check_arity(call, schema)
             check_attributes(call, schema)
+            drop_unread(call, schema, read)
         lifted = False
         for item in lifts_of(call):
             item.rewrite(call)
@@ -217,7 +221,7 @@ class Importer:
         inner = Scope(names, own or scope.opsets, given, f"{label}/", scope.depth + 1)
         absent = set(function.input) - set(names)
         body = [without(n, absent) for n in function.node] if absent else function.node
-        self.nodes(body, inner, f"function {function.name!r}")
+        self.nodes(body, inner, f"function {function.name!r}", function.output)
         self.bind_outputs(node.output, function.output, scope, inner, label)
         self.builder.say(label, node.op_type, "inlined", "local function")
 
@@ -228,8 +232,9 @@ class Importer:
             raise call.refusal("a branch is missing")
         inner = Scope(scope.names.new_child(), scope.opsets, scope.given, f"{call.name}/", scope.depth + 1)
         self.initialisers(chosen, inner)
-        self.nodes(chosen.node, inner, f"a branch of If {call.name!r}")
-        self.bind_outputs(call.proto.output, [value.name for value in chosen.output], scope, inner, call.name)
+        results = [value.name for value in chosen.output]
+        self.nodes(chosen.node, inner, f"a branch of If {call.name!r}", results)
+        self.bind_outputs(call.proto.output, results, scope, inner, call.name)
         call.say("folded", f"to its {'then' if condition else 'else'} branch")
 
     def bind_outputs(self, outer: Sequence[str], inner: Sequence[str], scope: Scope, body: Scope, label: str) -> None:
@@ -305,6 +310,14 @@ def check_arity(call: Call, schema: onnx.defs.OpSchema) -> None:
     ):
         if not least <= len(names) <= most:
             raise call.refusal(f"it has {len(names)} {what}, the definition says {least} to {most}")
+
+
+def drop_unread(call: Call, schema: onnx.defs.OpSchema, read: Collection[str]) -> None:
+    """An optional output that nothing reads is not computed."""
+    optional = onnx.defs.OpSchema.FormalParameterOption.Optional
+    for i, (name, formal) in enumerate(zip(call.proto.output, schema.outputs, strict=False)):
+        if formal.option == optional and name not in read:
+            call.outputs[i] = ""
 
 
 def check_attributes(call: Call, schema: onnx.defs.OpSchema) -> None:
