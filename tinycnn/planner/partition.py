@@ -41,7 +41,8 @@ def has_kernel(graph: Graph, node: Node, options: Options) -> bool:
     specs = [graph.specs[name] for name in values if name in graph.specs]
     if any(not spec.is_static or 0 in spec.dims for spec in specs):
         return False
-    return bool(offers(make_request(graph, node, dict.fromkeys(node.inputs, "plain"), options)))
+    request = make_request(graph, node, dict.fromkeys(node.inputs, "plain"), options)
+    return next(offers(request), None) is not None
 
 
 def infer_missing(graph: Graph) -> Graph:

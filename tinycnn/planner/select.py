@@ -1,15 +1,16 @@
 """Which kernels compute a node: every family that can offers choices, the cheapest is taken."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from tinycnn.errors import OptionError
 from tinycnn.kernels.cpu import families, reorder
 from tinycnn.kernels.lowering import LOWERINGS, Choice, Request
 
 
-def offers(request: Request) -> list[Choice]:
+def offers(request: Request) -> Iterator[Choice]:
     families()
-    return [choice for lowering in LOWERINGS.get(request.node.kind, ()) for choice in lowering(request)]
+    for lowering in LOWERINGS.get(request.node.kind, ()):
+        yield from lowering(request)
 
 
 def reorders_s(request: Request, choice: Choice) -> float:
@@ -40,7 +41,7 @@ def select(request: Request, algorithms: Mapping[str, str]) -> Choice | None:
 
     Raises OptionError when the algorithm that was asked for this very node does not apply.
     """
-    choices = offers(request)
+    choices = list(offers(request))
     if not choices:
         return None
     return min(wished(request, choices, algorithms), key=lambda c: c.time_s + reorders_s(request, c))

@@ -252,12 +252,12 @@ class Plan:
     def pack(self, w: np.ndarray) -> np.ndarray:
         """[co, ci, 3, 3] -> u [splits][element][kgroups of the split][ci][nr]; float64 until it is packed."""
         g, nr = matrices(self.m).g, self.cols * self.lanes
-        u = np.einsum("ij,kcjl,ml->imck", g, w.astype(np.float64), g, optimize=True)
-        u = u.reshape(self.elements, self.p.ci, self.p.co).astype(np.float32)
-        u = np.pad(u, ((0, 0), (0, 0), (0, self.kgroups * nr - self.p.co)))
-        u = u.reshape(self.elements, self.p.ci, self.kgroups, nr).transpose(0, 2, 1, 3)
+        padded = np.zeros((9, self.p.ci, self.kgroups * nr))
+        padded[:, :, : self.p.co] = w.reshape(self.p.co, self.p.ci, 9).transpose(2, 1, 0)
+        taps = padded.reshape(9, self.p.ci, self.kgroups, nr).transpose(0, 2, 1, 3)
         edges = [self.kgroups * s // self.ksplits for s in range(self.ksplits + 1)]
-        return np.concatenate([u[:, a:b].ravel() for a, b in zip(edges, edges[1:], strict=False)])
+        shares = [np.ascontiguousarray(taps[:, a:b]).reshape(9, -1) for a, b in zip(edges, edges[1:], strict=False)]
+        return np.concatenate([(np.kron(g, g) @ share).astype(np.float32).ravel() for share in shares])
 
     @property
     def time_s(self) -> float:
