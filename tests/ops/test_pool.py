@@ -20,6 +20,8 @@ WINDOWS = [
     ((2, 3, 9, 7), {"kernel_shape": (2, 3), "dilations": (3, 2), "pads": (1, 1, 0, 2)}),
     ((2, 3, 9, 7), {"kernel_shape": (2, 3), "dilations": (3, 2), "strides": (2, 3), "ceil_mode": 1}),
     ((1, 1, 1, 1), {"kernel_shape": (1, 1)}),
+    ((2, 3, 9, 8), {"kernel_shape": (3, 2), "strides": (2, 3), "auto_pad": "SAME_UPPER"}),
+    ((2, 3, 9, 8), {"kernel_shape": (3, 4), "strides": (2, 3), "auto_pad": "SAME_LOWER"}),
     ((2, 3, 13), {"kernel_shape": (4,), "strides": (3,), "pads": (2, 1), "ceil_mode": 1}),
     ((1, 2, 5, 6, 4), {"kernel_shape": (2, 3, 2), "strides": (2, 1, 3), "pads": (1, 0, 1, 0, 2, 1)}),
 ]
@@ -42,6 +44,7 @@ CEILED = "it leaves out the part inside of windows that ceil_mode adds"
 DOUBTS = {
     "onnx-MaxPool-float32[2,3,7,5]-kernel_shape=(3,2)-indices": "it counts positions wrongly",
     "onnx-MaxPool-float32[2,3,7,5]-kernel_shape=(3,2)-storage_order": "it counts positions wrongly",
+    "onnx-MaxPool-float32[2,3,9,8]-kernel_shape=(3,4)": "it finds another shape for SAME_LOWER than for SAME_UPPER",
     "onnx-MaxPool-int8": "it pads integers with NaN",
     "onnx-LpPool-float32[2,3,6,5]": CEILED,
     "onnx-LpPool-float32[2,3,9,7]-kernel_shape=(2,3)-strides=(2,3)": CEILED,

@@ -47,4 +47,4 @@ class Clip(_Elementwise):
         (y,) = self.required(inputs)
         low, high = self.optional(inputs)
         y = y if low is None else np.maximum(y, low.reshape(()))
-        return (y if high is None else np.minimum(y, high.reshape(())),)
+        return (np.asarray(y if high is None else np.minimum(y, high.reshape(()))),)

@@ -101,6 +101,8 @@ class ConvTranspose(Op):
                 f"ConvTranspose: output_padding must be {x.rank - 2} integers of at least 0, "
                 f"not {written(self.output_padding)}"
             )
+        if not self.output_shape and self.auto_pad != "NOTSET":
+            raise ShapeError(f"ConvTranspose: auto_pad {self.auto_pad} needs an output_shape here")
         out, co = self.explicit(x.dims, w.dims).outputs(x.dims, w.dims), w.dims[1] * self.group
         if min(out) < 1 or 0 in x.dims[2:]:
             raise ShapeError(

@@ -19,4 +19,4 @@ class Not(Op):
         return (self.operands(inputs)[0],)
 
     def reference(self, *inputs: np.ndarray | None) -> tuple[np.ndarray, ...]:
-        return (~self.required(inputs)[0],)
+        return (np.asarray(~self.required(inputs)[0]),)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tinycnn.errors import ShapeError
 from tinycnn.ir import TensorSpec
 from tinycnn.ops.activation import finish
 from tinycnn.ops.broadcast import _Arithmetic
@@ -19,11 +20,13 @@ class Pow(_Arithmetic):
 
     def infer(self, inputs: Specs, values: Values) -> tuple[TensorSpec, ...] | None:
         a, b = self.operands(inputs)
+        if b.dtype.kind not in self.dtypes:
+            raise ShapeError(f"Pow: an exponent of {b.dtype.name} is not defined")
         return super().infer([a, TensorSpec(b.shape, a.dtype)], values)
 
     def reference(self, *inputs: np.ndarray | None) -> tuple[np.ndarray, ...]:
         a, b = self.required(inputs)
         with np.errstate(all="ignore"):
             if a.dtype.kind != "f" and b.dtype.kind != "f" and (b >= 0).all():
-                return (np.power(a, b, dtype=a.dtype, casting="unsafe"),)
+                return (np.asarray(np.power(a.astype(np.int64), b.astype(np.int64)), a.dtype),)
             return (finish(np.power(a.astype(np.float64), b.astype(np.float64)), a.dtype, self.activation),)

@@ -54,4 +54,4 @@ class QuantizeLinear(_Quantization):
         dtype = self.dtype(None if zero_point is None else zero_point.dtype)
         zero = 0 if zero_point is None else self.spread(zero_point, x.shape)
         limits = np.iinfo(dtype)
-        return (quantize(x, self.spread(scale, x.shape), zero, limits.min, limits.max).astype(dtype),)
+        return (np.asarray(quantize(x, self.spread(scale, x.shape), zero, limits.min, limits.max), dtype),)

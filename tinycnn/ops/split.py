@@ -41,7 +41,7 @@ class Split(Op):
             sizes.append(total - sum(sizes))
         else:
             sizes = integers(self.kind, "split", split)
-        if min(sizes, default=0) < 0 or sum(sizes) != total:
+        if min(sizes, default=-1) < 0 or sum(sizes) != total:
             raise ShapeError(f"Split: axis {self.axis} has {total} elements, which are not pieces of {sizes}")
         return sizes
 
