@@ -93,6 +93,14 @@ def test_what_is_cut_off_is_not_reflected():
     assert y.tolist() == [2, 3, 4, 5, 4, 3]
 
 
+def test_channel_shuffle_deals_the_groups_out_in_turn():
+    x = np.arange(6).reshape(1, 6, 1).repeat(2, 2)
+    o = op("ChannelShuffle", group=2)
+    (y,) = o.reference(x)
+    assert y[0, :, 1].tolist() == [0, 3, 1, 4, 2, 5]
+    assert o.infer([TensorSpec.of(x)], [None]) == (TensorSpec.of(y),)
+
+
 @pytest.mark.parametrize("kind", ["Reshape", "Unsqueeze", "Expand", "Tile", "Pad", "Split"])
 def test_without_values_the_shape_is_unknown(kind):
     specs = [TensorSpec.f32(3, 4), TensorSpec((2,), np.dtype(np.int64))]
@@ -130,6 +138,7 @@ def test_without_values_the_shape_is_unknown(kind):
         (op("DepthToSpace", blocksize=2), (draw(1, 6, 2, 2),), "multiple"),
         (op("DepthToSpace", blocksize=1, mode="RCD"), (draw(1, 6, 2, 2),), "mode"),
         (op("SpaceToDepth", blocksize=2), (draw(1, 6, 3, 2),), "multiples"),
+        (op("ChannelShuffle", group=4), (draw(1, 6, 3),), "4 groups"),
         (op("Expand"), (draw(2, 3), ints(4, 3)), "broadcast"),
         (op("Expand"), (draw(1, 3), ints(-1, 3)), "negative"),
         (op("Tile"), (draw(2, 3), ints(4)), "repeats"),
