@@ -42,6 +42,11 @@ def card_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
 
 
+def samples() -> tuple[Path, ...]:
+    """Pictures of digits that are installed with the package, to try its networks on."""
+    return tuple(sorted((FOLDER / "samples").glob("*.png")))
+
+
 def card(name: str) -> Card:
     """Read the card of an installed network, `name`.toml beside `name`.onnx.
 

@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tinycnn import __version__
-from tinycnn.errors import FeedError, TinyCnnError, UnsupportedModelError
+from tinycnn.errors import OptionError, TinyCnnError, UnsupportedModelError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from tinycnn.session import InferenceSession
+
+DEFAULT_MODEL = "lenet5"
 
 Shapes = dict[str, tuple[int, ...]]
 
 
-class Commands(click.Group):
-    """Every error that we raise on purpose becomes one message and exit status 2."""
+class Command(click.Command):
+    """Every error that we raise on purpose becomes one message and exit status 2; with --json an object as well."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -29,19 +33,28 @@ class Commands(click.Group):
         except BrokenPipeError:
             sys.stdout = open(os.devnull, "w")
             raise SystemExit(0) from None
-        except TinyCnnError as error:
-            if isinstance(error, UnsupportedModelError) and ctx.params.get("json"):
-                click.echo(json.dumps({"problems": [asdict(p) for p in error.problems]}))
-            click.echo(f"tinycnn: error: {error}", err=True)
+        except (TinyCnnError, OSError) as error:
+            message = f"{error.filename}: {error.strerror}" if getattr(error, "filename", None) else str(error)
+            if ctx.params.get("json"):
+                problems = [asdict(p) for p in error.problems] if isinstance(error, UnsupportedModelError) else []
+                emit_json({"error": type(error).__name__, "message": message, "problems": problems})
+            click.echo(f"tinycnn: error: {message}", err=True)
             raise SystemExit(2) from None
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            click.echo(f"tinycnn: error: {where}{error.strerror or error}", err=True)
-            raise SystemExit(2) from None
+
+
+class Commands(click.Group):
+    command_class = Command
 
 
 def emit_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=1))
+
+
+def console() -> "Console":
+    """The terminal; wide where there is none, so that nothing is wrapped in files and pipes."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
 
 
 def parse_shapes(items: tuple[str, ...]) -> Shapes:
@@ -92,20 +105,31 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("pictures", nargs=-1, required=True, type=click.Path())
-@click.option("--model", default="lenet5", show_default=True, help="A network of the package, or an ONNX file.")
+@click.argument("pictures", nargs=-1, type=click.Path())
+@click.option("--model", default=DEFAULT_MODEL, show_default=True, help="A network of the package, or an ONNX file.")
 @click.option("--labels", type=click.Path(), help="Class names, one a line.")
 @click.option("--preset", help="Preprocessing of an ONNX file without a card: imagenet, caffe, unit or raw.")
-@click.option("--top", type=click.IntRange(1), default=5, show_default=True)
+@click.option("--top", type=click.IntRange(1), help="Answers a picture; default: 5 for one picture, 1 for several.")
 @threads_option
 @as_json
 def classify(
-    pictures: tuple[str, ...], model: str, labels: str | None, preset: str | None, top: int, threads: int, json: bool
+    pictures: tuple[str, ...],
+    model: str,
+    labels: str | None,
+    preset: str | None,
+    top: int | None,
+    threads: int,
+    json: bool,
 ) -> None:
-    """Say what is on pictures."""
+    """Say what is on PICTURES; without any, on the digits that come with the package."""
     from tinycnn.classify import Classifier
+    from tinycnn.models import samples
 
+    if not pictures and model != DEFAULT_MODEL:
+        raise click.UsageError(f"the package's pictures are digits, for {DEFAULT_MODEL}: name PICTURES for {model}")
+    pictures = pictures or tuple(map(str, samples()))
     classifier = Classifier(model, preset=preset, labels=labels, threads=threads)
+    top = top or (5 if len(pictures) == 1 else 1)
     results = {picture: classifier(picture, top) for picture in pictures}
     if json:
         return emit_json(
@@ -114,16 +138,17 @@ def classify(
                 for p, r in results.items()
             }
         )
-    from rich.console import Console
     from rich.table import Table
 
-    table = Table("picture", "answer", "probability", title=classifier.title, title_justify="left")
+    table = Table("picture", "answer", "probability")
     for picture, guesses in results.items():
         for i, guess in enumerate(guesses):
             table.add_row(
                 picture if i == 0 else "", guess.label, f"{guess.probability:.1%}", style="bold" if i == 0 else "dim"
             )
-    Console().print(table)
+    out = console()
+    out.print(classifier.title, markup=False, soft_wrap=True)
+    out.print(table)
 
 
 @main.command()
@@ -159,7 +184,6 @@ def run(
     rows = {name: statistics(y) for name, y in results.items()}
     if json:
         return emit_json(rows)
-    from rich.console import Console
     from rich.table import Table
 
     random = [name for name in feeds if name not in given]
@@ -176,7 +200,7 @@ def run(
         table.add_row(
             name, s["dtype"], "x".join(map(str, s["shape"])), *(f"{s[k]:.6g}" for k in ("min", "mean", "max"))
         )
-    Console().print(table)
+    console().print(table)
 
 
 @main.command()
@@ -196,7 +220,6 @@ def inspect(
     summary = summarise(open_session(model, threads, conv_algorithm=algorithm, dropout=dropout), parse_shapes(shape))
     if json:
         return emit_json(summary.as_dict())
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(
@@ -213,28 +236,28 @@ def inspect(
     for layer in summary.layers:
         style = None if layer.native else "yellow"
         table.add_row(
-            layer.name, layer.operator, layer.output, f"{layer.parameters:,}", f"{layer.macs:,}", layer.algorithm, layer.reason,
-            style=style,
+            layer.name, layer.operator, layer.output, f"{layer.parameters:,}", f"{layer.macs:,}", layer.algorithm,
+            layer.reason, style=style,
         )  # fmt: skip
-    console = Console()
-    console.print(table)
-    console.print(
-        f"{summary.parameters:,} parameters, {summary.macs:,} multiply-adds; arena {summary.arena_bytes:,} bytes, packed "
-        f"weights {summary.weight_bytes:,} bytes; {summary.native_stretches} native stretch(es), {summary.isa}, "
+    out = console()
+    out.print(table)
+    out.print(
+        f"{summary.parameters:,} parameters, {summary.macs:,} multiply-adds; arena {summary.arena_bytes:,} bytes, "
+        f"packed weights {summary.weight_bytes:,} bytes; {summary.native_stretches} native stretch(es), {summary.isa}, "
         f"{summary.threads} thread(s); inputs {summary.inputs}, outputs {summary.outputs}",
-        markup=False, highlight=False,
+        markup=False,
     )  # fmt: skip
     if report:
-        print_report(console, summary.report)
+        print_report(summary.report)
 
 
-def print_report(console: Any, actions: Any) -> None:
+def print_report(actions: Any) -> None:
     from rich.table import Table
 
     table = Table("node", "operator", "what", "detail", title="conversion report", title_justify="left")
     for action in actions:
         table.add_row(action["node"], action["operator"], action["what"], action["detail"])
-    console.print(table)
+    console().print(table)
 
 
 @main.command()
@@ -256,10 +279,8 @@ def convert(model: str, output: str, report: bool, raw: bool, dropout: str, json
     actions = [asdict(action) for action in graph.report]
     if json:
         return emit_json({"output": output, "nodes": len(graph.nodes), "report": actions})
-    from rich.console import Console
-
     if report:
-        print_report(Console(), actions)
+        print_report(actions)
     click.echo(f"{output}: {len(graph.nodes)} nodes, {Path(output).stat().st_size:,} bytes")
 
 
@@ -276,7 +297,6 @@ def bench(model: str, seconds: float, shape: tuple[str, ...], threads: int, json
     c = compare(model, threads, seconds, parse_shapes(shape))
     if json:
         return emit_json(asdict(c))
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(
@@ -284,9 +304,9 @@ def bench(model: str, seconds: float, shape: tuple[str, ...], threads: int, json
     )
     table.add_row("tinycnn", f"{c.tinycnn_ms:.3f}", f"{c.tinycnn_p90_ms:.3f}")
     table.add_row("onnxruntime", f"{c.onnxruntime_ms:.3f}", f"{c.onnxruntime_p90_ms:.3f}")
-    console = Console()
-    console.print(table)
-    console.print(f"speed-up {c.speedup:.2f}, error {c.error:.1e}", highlight=False)
+    out = console()
+    out.print(table)
+    out.print(f"speed-up {c.speedup:.2f}, error {c.error:.1e}")
 
 
 @main.command()
@@ -296,15 +316,18 @@ def warmup(isa: str | None, json: bool) -> None:
     """Compile every kernel for this machine and keep it in the cache."""
     from tinycnn.kernels.cpu import all_kernels, native
     from tinycnn.kernels.cpu import isa as isas
+    from tinycnn.knobs import CACHE
 
     target = isas.resolve(isa) if isa else isas.current()
+    folder = native.cache_folder(CACHE.get())
+    if folder is None:
+        raise OptionError(
+            f"no folder for compiled kernels can be written: set {CACHE.name} to one of your own that can"
+        )
     kernels = list(all_kernels(target.name))
     missing = [k for k in kernels if not native.is_ready(k)]
     with compile_progress(json) as progress:
         native.prepare(missing, progress)
-    folder = native.cache_folder(native.knobs.CACHE.get())
-    if folder is None:
-        raise FeedError("no cache folder can be written: set TINYCNN_CACHE to one that can")
     told = {"isa": target.name, "kernels": len(kernels), "compiled": len(missing), "folder": str(folder)}
     if json:
         return emit_json(told)

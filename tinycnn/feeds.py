@@ -1,5 +1,6 @@
 """Feeds from files and results to files."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -20,8 +21,10 @@ def load_feeds(items: Iterable[str]) -> dict[str, np.ndarray]:
             raise FeedError(f"{item!r} is not NAME=FILE.npy")
         try:
             array = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise FeedError(f"{path}: not a readable .npy file: {error}") from None
+        except OSError as error:
+            raise FeedError(f"{path}: {error.strerror or error}") from None
+        except (ValueError, EOFError):
+            raise FeedError(f"{path}: not a .npy file of numbers, or a truncated one") from None
         if not isinstance(array, np.ndarray):
             raise FeedError(f"{path}: holds several arrays; save one with numpy.save")
         feeds[name] = array
@@ -29,7 +32,9 @@ def load_feeds(items: Iterable[str]) -> dict[str, np.ndarray]:
 
 
 def save_results(path: Path, results: Mapping[str, np.ndarray]) -> None:
-    """Writes an .npz whole or not at all."""
+    """Writes an .npz whole or not at all. Raises OSError, naming the file that cannot be written."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "its folder does not exist", str(path))
     handle, name = tempfile.mkstemp(dir=path.parent, suffix=".npz")
     try:
         with os.fdopen(handle, "wb") as f:

@@ -1,0 +1,261 @@
+"""The command line: what it prints, and that bad input ends in one line and exit status 2."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from click.testing import CliRunner, Result
+from onnx import TensorProto, helper
+from PIL import Image
+
+import tinycnn
+from tinycnn import knobs
+from tinycnn.cli import main
+from tinycnn.models import card, samples
+
+LENET = str(card("lenet5").path)
+MODEL_COMMANDS = ("run", "inspect", "bench", "convert")
+
+
+def invoke(*arguments: object, **environment: str) -> Result:
+    return CliRunner().invoke(main, [str(a) for a in arguments], env=environment, catch_exceptions=False)
+
+
+def result(*arguments: object) -> Any:
+    """What the command prints with --json."""
+    done = invoke(*arguments, "--json")
+    assert done.exit_code == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def message(done: Result) -> str:
+    """The one line that a refused command prints."""
+    assert done.exit_code == 2, done.output
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("tinycnn: error: ")
+    assert "Traceback" not in done.output
+    return lines[0]
+
+
+@pytest.fixture
+def picture() -> str:
+    return str(next(path for path in samples() if path.stem == "digit_7"))
+
+
+@pytest.fixture
+def unsupported(tmp_path: Path) -> str:
+    nodes = [
+        helper.make_node("Whirl", ["x"], ["a"], "first", domain="of.nobody"),
+        helper.make_node("Twirl", ["a"], ["y"], "second", domain="of.nobody"),
+    ]
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy")
+    opsets = [helper.make_opsetid("", 21), helper.make_opsetid("of.nobody", 1)]
+    path = tmp_path / "unsupported.onnx"
+    onnx.save(helper.make_model(helper.make_graph(nodes, "g", [x], [y]), opset_imports=opsets), path)
+    return str(path)
+
+
+def test_classify_without_pictures_takes_the_packages_own() -> None:
+    answers = result("classify")
+    assert [Path(name).stem for name in answers] == [f"digit_{digit}" for digit in range(10)]
+    assert [guesses[0]["label"] for guesses in answers.values()] == [str(digit) for digit in range(10)]
+
+
+def test_classify_shows_the_answers_in_order(picture: str) -> None:
+    done = invoke("classify", picture, "--top", 3)
+    assert done.exit_code == 0
+    assert "digit_7.png" in done.stdout
+    guesses = result("classify", picture, "--top", 3)[picture]
+    assert len(guesses) == 3
+    assert guesses[0]["label"] == "7"
+    assert guesses[0]["probability"] > 0.9
+    assert sorted(guesses, key=lambda g: -g["probability"]) == guesses
+
+
+def test_classify_takes_any_model_with_labels(picture: str, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.txt"
+    labels.write_text("\n".join("zero one two three four five six seven eight nine".split()))
+    guesses = result("classify", picture, "--model", LENET, "--preset", "unit", "--labels", labels)[picture]
+    assert len(guesses) == 5
+    assert {g["label"] for g in guesses} <= set(labels.read_text().split())
+
+
+def test_run_feeds_files_and_saves_results(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).random((2, 1, 28, 28), np.float32)
+    np.save(tmp_path / "x.npy", x)
+    rows = result("run", LENET, "--input", f"image={tmp_path / 'x.npy'}", "--save", tmp_path / "y.npz")
+    assert rows["digit"]["shape"] == [2, 10]
+    with np.load(tmp_path / "y.npz") as saved:
+        wanted = tinycnn.InferenceSession(LENET).run(None, {"image": x})[0]
+        np.testing.assert_array_equal(saved["digit"], wanted)
+    assert "digit" in invoke("run", LENET, "--threads", 1).stdout
+
+
+def test_inspect_tells_layers_and_sums() -> None:
+    summary = result("inspect", LENET, "--shape", "image=3x1x28x28", "--report")
+    assert summary["parameters"] == 61_706
+    assert summary["macs"] == 3 * 416_520
+    assert summary["inputs"] == {"image": "3x1x28x28"}
+    assert all(layer["native"] and layer["algorithm"] and layer["reason"] for layer in summary["layers"])
+    assert {action["what"] for action in summary["report"]} == {"fused"}
+    table = invoke("inspect", LENET, "--report").stdout
+    assert all(layer["name"] in table for layer in summary["layers"])
+
+
+def test_inspect_by_a_wished_algorithm() -> None:
+    layers = result("inspect", LENET, "--algorithm", "im2col")["layers"]
+    assert {layer["algorithm"] for layer in layers if layer["operator"] == "Conv"} == {"im2col"}
+
+
+def test_convert_writes_a_model_that_computes_the_same(tmp_path: Path) -> None:
+    told = result("convert", LENET, "-o", tmp_path / "folded.onnx")
+    assert told["nodes"] == 8
+    assert len(told["report"]) == 4
+    result("convert", LENET, "-o", tmp_path / "raw.onnx", "--raw")
+    assert "fused" in invoke("convert", LENET, "-o", tmp_path / "folded.onnx", "--report").stdout
+    x = np.random.default_rng(0).random((1, 1, 28, 28), np.float32)
+    wanted = tinycnn.InferenceSession(LENET).run(None, {"image": x})[0]
+    for name in ("folded", "raw"):
+        onnx.checker.check_model(onnx.load(tmp_path / f"{name}.onnx"))
+        y = tinycnn.InferenceSession(str(tmp_path / f"{name}.onnx")).run(None, {"image": x})[0]
+        np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_bench_compares_with_onnxruntime() -> None:
+    pytest.importorskip("onnxruntime")
+    told = result("bench", LENET, "--seconds", 0)
+    assert told["runs"] >= 5
+    assert told["error"] < 1e-5
+    assert min(told["tinycnn_ms"], told["onnxruntime_ms"]) > 0
+    assert "speed-up" in invoke("bench", LENET, "--seconds", 0).stdout
+
+
+def test_warmup_leaves_nothing_to_compile() -> None:
+    assert result("warmup")["kernels"] > 50
+    assert result("warmup")["compiled"] == 0
+    assert "0 compiled now" in invoke("warmup").stdout
+
+
+def test_knobs_are_listed() -> None:
+    assert [row["name"] for row in result("knobs")] == [knob.name for knob in knobs.KNOBS]
+    assert knobs.ISA.name in invoke("knobs").stdout
+
+
+@pytest.mark.parametrize("command", ["", *main.commands])
+def test_each_command_explains_itself(command: str) -> None:
+    done = invoke(*[command] if command else [], "--help")
+    assert done.exit_code == 0
+    assert "Usage:" in done.stdout
+
+
+def model_command(command: str, model: object, tmp_path: Path) -> Result:
+    done = invoke(command, model, *(["-o", tmp_path / "out.onnx"] if command == "convert" else []))
+    assert not (tmp_path / "out.onnx").exists()
+    return done
+
+
+@pytest.mark.parametrize("command", MODEL_COMMANDS)
+def test_a_missing_model(command: str, tmp_path: Path) -> None:
+    assert "absent.onnx" in message(model_command(command, tmp_path / "absent.onnx", tmp_path))
+
+
+@pytest.mark.parametrize("command", MODEL_COMMANDS)
+def test_a_truncated_model(command: str, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(Path(LENET).read_bytes()[:1000])
+    assert "broken.onnx" in message(model_command(command, broken, tmp_path))
+
+
+def test_a_folder_is_no_model(tmp_path: Path) -> None:
+    assert str(tmp_path) in message(invoke("inspect", tmp_path))
+
+
+def test_every_problem_of_a_model_is_told_at_once(unsupported: str) -> None:
+    done = invoke("inspect", unsupported)
+    assert done.exit_code == 2
+    for node in ("first", "second"):
+        assert node in done.stderr
+    done = invoke("inspect", unsupported, "--json")
+    told = json.loads(done.stdout)
+    assert done.exit_code == 2
+    assert told["error"] == "UnsupportedModelError"
+    assert [p["node"] for p in told["problems"]] == ["first", "second"]
+
+
+def test_what_is_no_picture(tmp_path: Path) -> None:
+    fake = tmp_path / "fake.png"
+    fake.write_text("not a picture")
+    assert "fake.png" in message(invoke("classify", fake))
+    assert "absent.png" in message(invoke("classify", tmp_path / "absent.png"))
+
+
+def test_an_unknown_network_is_told_those_that_exist(picture: str) -> None:
+    assert "lenet5" in message(invoke("classify", picture, "--model", "lenet6"))
+    assert "imagenet" in message(invoke("classify", picture, "--model", LENET, "--preset", "mystery"))
+
+
+@pytest.mark.parametrize("shape", ["image=1x3x28x28", "image=1x28", "image=0x1x28x28"])
+def test_a_shape_that_contradicts_the_model(shape: str) -> None:
+    done = invoke("inspect", LENET, "--shape", shape)
+    assert done.exit_code == 2
+    assert "image" in done.stderr
+
+
+@pytest.mark.parametrize("shape", ["image", "image=", "1x1x28x28", "image=axb", "image=-1x1x28x28"])
+def test_a_shape_that_is_none(shape: str) -> None:
+    assert invoke("inspect", LENET, "--shape", shape).exit_code == 2
+
+
+def test_a_feed_that_does_not_fit(tmp_path: Path) -> None:
+    np.save(tmp_path / "wide.npy", np.zeros((1, 1, 28, 29), np.float32))
+    np.save(tmp_path / "double.npy", np.zeros((1, 1, 28, 28)))
+    (tmp_path / "no.npy").write_text("no array")
+    for name, culprit in (("wide", "1x1x28x29"), ("double", "float64"), ("no", "no.npy"), ("absent", "absent.npy")):
+        assert culprit in message(invoke("run", LENET, "--input", f"image={tmp_path / name}.npy"))
+    np.save(tmp_path / "x.npy", np.zeros((1, 1, 28, 28), np.float32))
+    assert "picture" in message(invoke("run", LENET, "--input", f"picture={tmp_path / 'x.npy'}"))
+    assert "nonsense" in message(invoke("run", LENET, "--input", "nonsense"))
+    assert "nothing" in message(invoke("run", LENET, "--output", "nothing"))
+
+
+def test_a_result_that_cannot_be_written(tmp_path: Path) -> None:
+    target = tmp_path / "absent" / "y"
+    assert str(target) in message(invoke("run", LENET, "--save", f"{target}.npz"))
+    assert str(target) in message(invoke("convert", LENET, "-o", f"{target}.onnx"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_options_that_do_not_exist(tmp_path: Path) -> None:
+    assert "direct" in message(invoke("inspect", LENET, "--algorithm", "guessing"))
+    assert "portable" in message(invoke("warmup", "--isa", "mmx"))
+    assert knobs.THREADS.name in message(invoke("inspect", LENET, **{knobs.THREADS.name: "many"}))
+    assert knobs.ISA.name in message(invoke("inspect", LENET, **{knobs.ISA.name: "mmx"}))
+
+
+def test_a_cache_folder_that_cannot_be_written(tmp_path: Path, picture: str) -> None:
+    (tmp_path / "file").write_text("no folder")
+    unwritable = {knobs.CACHE.name: str(tmp_path / "file" / "cache")}
+    assert knobs.CACHE.name in message(invoke("warmup", **unwritable))
+    assert invoke("classify", picture, **unwritable).exit_code == 0
+
+
+def test_the_installed_command(picture: str, tmp_path: Path) -> None:
+    def call(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "tinycnn", *arguments]
+        environment = {**os.environ, "PYTHONWARNINGS": "error::ResourceWarning"}
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+
+    done = call("classify", picture, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)[picture][0]["label"] == "7"
+    done = call("inspect", "absent.onnx")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert call("--version").stdout.split()[-1] == tinycnn.__version__
