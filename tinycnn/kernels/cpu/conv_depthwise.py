@@ -16,7 +16,7 @@ from tinycnn.kernels.cpu import conv, tuning
 from tinycnn.kernels.cpu.conv import ConvProblem
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields
-from tinycnn.kernels.lowering import Choice, Emitter, Request, blocks, can_block, lowers, to_blocked
+from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, can_block, lowers, to_blocked
 
 FIELDS = fields(
     "x:addr w:addr bias:addr res:addr y:addr act:code act_args:addr lo:f32 hi:f32 "
@@ -31,7 +31,8 @@ def kernel(isa: str, rows: int, taps: int, stride: int) -> Kernel:
     vector = 4 * lanes
 
     def build():  # type: ignore[no-untyped-def]
-        from tinycnn.kernels.cpu.simd import call, inline, jit, tiles
+        from tinycnn.kernels.cpu.simd import call, inline, jit
+        from tinycnn.kernels.cpu.tile import tiles
         from tinycnn.kernels.cpu.sliding import sliding
 
         tile, slide = tiles(rows, 1, lanes), sliding(rows, taps, max(stride, 1), lanes)
@@ -171,11 +172,11 @@ def depthwise(r: Request) -> Iterable[Choice]:
     isa, lanes = r.isa.name, r.isa.lanes
     planes = p.n * blocks(p.co, lanes)
     nbytes = 4 * lanes * planes * (p.h * p.w + p.oh * p.ow)
-    layouts = ("blocked", None, None, "blocked" if conv.has_residual(r) else None)[: len(r.inputs)]
+    layouts: list[Layout | None] = ["blocked", None, None, "blocked" if conv.has_residual(r) else None]
     for rows, taps, stride in variants(p, isa):
         computed = lanes * planes * p.oh * -(-p.ow // rows) * rows
         efficiency = tuning.DEPTHWISE_EFFICIENCY[taps > 1]
         time_s = max(computed * p.kh * p.kw / (tuning.PEAK_MACS[isa] * efficiency), tuning.transfer_s(nbytes))
         reason = f"{p.ow} outputs in tiles of {rows}, {'shared' if taps > 1 else 'separate'} input vectors"
         run = functools.partial(emit, r, p, (rows, taps, stride))
-        yield Choice("depthwise", layouts, "blocked", time_s, reason, run)
+        yield Choice("depthwise", layouts[: len(r.inputs)], "blocked", time_s, reason, run)

@@ -20,7 +20,7 @@ from tinycnn.kernels.cpu.conv import ConvProblem
 from tinycnn.kernels.cpu.conv_im2col import LAYOUTS, Plan, Taps
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields
-from tinycnn.kernels.lowering import Choice, Emitter, Request, blocked_size, blocks, can_block, lowers
+from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocked_size, blocks, can_block, lowers
 
 FIELDS = fields("x:addr y:addr planes oh ow sh sw")
 
@@ -136,5 +136,5 @@ def transposed(r: Request) -> Iterable[Choice]:
         ]  # fmt: skip
         time_s = sum(plan.time_s for plan in plans) + (tuning.transfer_s(2 * y_bytes) if len(plans) > 1 else 0)
         reason = f"{len(plans)} phases of {max(plan.k for plan in plans)} taps at most, input {layout}"
-        inputs = (layout, None, None)[: len(r.inputs)]
-        yield Choice("phases", inputs, "blocked", time_s, reason, functools.partial(emit, r, p, plans))
+        inputs: list[Layout | None] = [layout, None, None]
+        yield Choice("phases", inputs[: len(r.inputs)], "blocked", time_s, reason, functools.partial(emit, r, p, plans))

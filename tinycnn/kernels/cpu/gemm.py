@@ -21,7 +21,7 @@ from tinycnn.kernels.cpu import conv, panels, tuning
 from tinycnn.kernels.cpu.isa import ISAS, Isa
 from tinycnn.kernels.cpu.panels import panels_bytes
 from tinycnn.kernels.kernel import Kernel, Range, fields
-from tinycnn.kernels.lowering import Choice, Emitter, Ref, Request, lowers
+from tinycnn.kernels.lowering import Choice, Emitter, Layout, Ref, Request, lowers
 
 EPILOGUE = "bias:addr r:addr y:addr act:code act_args:addr lo:f32 hi:f32 "
 TILE_FIELDS = fields(
@@ -36,6 +36,7 @@ ROW_FIELDS = fields(
 def finisher(lanes: int) -> Any:
     """finish(x, r, y, lo, hi, count): clamp(x + r) to y, its first `count` lanes; nothing for count <= 0."""
     from tinycnn.kernels.cpu.simd import at_least, at_most, inline, store, store_part, vectors
+    from tinycnn.kernels.cpu.tile import tiles
 
     v = vectors(lanes)
     load_part, splat = v.load_part, v.splat
@@ -62,7 +63,7 @@ def tile_kernel(isa: str) -> Kernel:
     nr = cols * lanes
 
     def build():  # type: ignore[no-untyped-def]
-        from tinycnn.kernels.cpu.simd import call, inline, load_i64, tiles, vectors
+        from tinycnn.kernels.cpu.simd import call, inline, load_i64, vectors
 
         tile, load = tiles(rows, cols, lanes), vectors(lanes).load
         zeros, update, finish_tile, finish = tile.zeros, tile.update, tile.finish, finisher(lanes)
@@ -120,18 +121,18 @@ def row_kernel(isa: str) -> Kernel:
     """Row by row. Panels of b lie b_panel bytes apart, their rows b_step: b may also be a plain matrix."""
     lanes = ISAS[isa].lanes
     nr, vector = 2 * lanes, 4 * lanes
-    ahead = tuning.GEMM_PREFETCH_BYTES
 
     def build():  # type: ignore[no-untyped-def]
         from tinycnn.kernels.cpu.simd import call, fma, inline, load_i64, prefetch, vectors
+        from tinycnn.kernels.cpu.tuning import GEMM_PREFETCH_BYTES
 
         v = vectors(lanes)
         load, splat, load_splat, finish = v.load, v.splat, v.load_splat, finisher(lanes)
 
         @inline
         def step(a, b, left, right):
-            prefetch(b + ahead)
-            prefetch(b + ahead + 64)
+            prefetch(b + GEMM_PREFETCH_BYTES)
+            prefetch(b + GEMM_PREFETCH_BYTES + 64)
             x = load_splat(a)
             return fma(x, load(b), left), fma(x, load(b + vector), right)
 
@@ -378,7 +379,7 @@ def gemm(r: Request) -> Iterable[Choice]:
     if p is None or c is None:
         return
     read = {i for i in (0, 1) if r.values[i] is None} | {i for i in (c.bias, c.r) if isinstance(i, int)}
-    layouts = tuple("plain" if i in read else None for i in range(len(r.inputs)))
+    layouts: list[Layout | None] = ["plain" if i in read else None for i in range(len(r.inputs))]
     tiled = p.tiled_rows(r.isa.name)
     reason = f"{tiled} rows of {p.m} by tiles, b {'packed' if r.values[1] is not None else 'computed'}"
     time_s = p.time_s(r.isa, r.values[1] is not None)

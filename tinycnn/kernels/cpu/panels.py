@@ -71,7 +71,7 @@ def kernel(isa: str, width: int) -> Kernel:
 
         return pack
 
-    return Kernel(f"panels_f32_{width}__{isa}", FIELDS, build, functools.partial(ranges, width), isa)
+    return Kernel(f"panels_f32_1x{width}__{isa}", FIELDS, build, functools.partial(ranges, width), isa)
 
 
 def ranges(width: int, a: SimpleNamespace) -> Iterable[Range]:
