@@ -36,6 +36,8 @@ TRANSPOSES = [
     (ConvTranspose(strides=(3,), pads=(1, 0)), (2, 3, 7), (3, 2, 4), True),
     (ConvTranspose(strides=(2, 3), output_shape=(8, 12)), (2, 3, 4, 5), (3, 2, 3, 4), True),
     (ConvTranspose(strides=(2, 3), output_shape=(8, 12), auto_pad="SAME_UPPER"), (2, 3, 4, 5), (3, 2, 3, 4), True),
+    (ConvTranspose(strides=(2, 3), auto_pad="SAME_UPPER"), (2, 3, 4, 5), (3, 2, 3, 4), True),
+    (ConvTranspose(strides=(2, 2), auto_pad="SAME_LOWER"), (2, 3, 4, 5), (3, 2, 3, 5), True),
     (ConvTranspose(strides=(3, 3), output_shape=(11, 14)), (1, 3, 4, 5), (3, 2, 1, 2), True),
     (ConvTranspose(strides=(2, 1, 2)), (1, 3, 2, 3, 4), (3, 2, 2, 3, 2), True),
 ]
@@ -100,7 +102,7 @@ def test_macs_count_every_tap_of_every_output():
         (Conv(), [(1, 3, 5, 5)], "2 to 4 inputs"),
         (ConvTranspose(), [(1, 3, 5, 5), (2, 3, 3, 3)], "3 channels"),
         (ConvTranspose(pads=(9, 9, 9, 9)), [(1, 3, 2, 2), (3, 1, 3, 3)], "spatial size"),
-        (ConvTranspose(auto_pad="SAME_UPPER"), [(1, 3, 2, 2), (3, 1, 3, 3)], "needs an output_shape"),
+        (ConvTranspose(auto_pad="SAME"), [(1, 3, 2, 2), (3, 1, 3, 3)], "auto_pad"),
         (ConvTranspose(output_shape=(5,)), [(1, 3, 2, 2), (3, 1, 3, 3)], "output_shape"),
         (Conv(auto_pad="SAME"), [(1, 3, 5, 5), (2, 3, 3, 3)], "auto_pad"),
         (Conv(auto_pad="SAME_UPPER", pads=(1, 1, 1, 1)), [(1, 3, 5, 5), (2, 3, 3, 3)], "auto_pad"),

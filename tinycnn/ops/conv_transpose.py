@@ -11,7 +11,7 @@ from tinycnn.ir import TensorSpec
 from tinycnn.ops.activation import Activation, finish
 from tinycnn.ops.op import Op, Specs, Values
 from tinycnn.ops.shapes import Shape, expect, same_dtype, written
-from tinycnn.ops.window import Window, split_pads, window
+from tinycnn.ops.window import SAME, Window, split_pads, window
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class ConvTranspose(Op):
 
     Empty strides, pads, dilations or output_padding mean 1, 0, 1 and 0. pads holds the begins, then the ends, that
     are cut off y; output_padding is appended to y, where the kernel may or may not reach. output_shape, the spatial
-    sizes of y, takes the place of pads: what is too much is cut off on both sides, an odd element at the end if
-    auto_pad is SAME_UPPER, else at the begin; what is missing is appended. The activation is what a pass fused.
+    sizes of y, takes the place of pads, as do SAME_UPPER and SAME_LOWER, which mean s * in: what is too much is cut
+    off on both sides, an odd element at the end if auto_pad is SAME_UPPER, else at the begin; what is missing is
+    appended. The activation is what a pass fused.
     Raises ShapeError when ci is no multiple of group, when x and w disagree, or when an output axis has no element.
 
-    Source: ONNX ConvTranspose, opset 22. The other uses of `auto_pad` are resolved by the converter;
-    `kernel_shape` does not exist here: it is the weights'.
+    Source: ONNX ConvTranspose, opset 22. `kernel_shape` does not exist here: it is the weights'.
     """
 
     arity: ClassVar[tuple[int, int]] = (2, 3)
@@ -55,14 +55,16 @@ class ConvTranspose(Op):
         return self.explicit(x.dims, w.dims)
 
     def explicit(self, x: Shape, w: Shape) -> "ConvTranspose":
-        """The same operator with pads instead of output_shape."""
-        if not self.output_shape:
+        """The same operator with pads instead of output_shape and auto_pad."""
+        if not self.output_shape and self.auto_pad == "NOTSET":
             return self
         spatial = len(x) - 2
-        if len(self.output_shape) != spatial or spatial < 1:
-            raise ShapeError(f"{self.kind}: output_shape {written(self.output_shape)} needs {spatial} entries")
         free = replace(self, output_shape=(), auto_pad="NOTSET", pads=())
-        surplus = [size - wanted for size, wanted in zip(free.uncut(x, w), self.output_shape, strict=True)]
+        strides = free.window(x, w).strides
+        wanted = self.output_shape or tuple(size * s for size, s in zip(x[2:], strides, strict=True))
+        if len(wanted) != spatial or self.auto_pad not in ("NOTSET", *SAME):
+            raise ShapeError(f"{self.kind}: output_shape {written(wanted)} and auto_pad {self.auto_pad!r} do not fit")
+        surplus = [size - target for size, target in zip(free.uncut(x, w), wanted, strict=True)]
         extra = self.output_padding or (0,) * spatial
         return replace(
             free,
@@ -101,8 +103,6 @@ class ConvTranspose(Op):
                 f"ConvTranspose: output_padding must be {x.rank - 2} integers of at least 0, "
                 f"not {written(self.output_padding)}"
             )
-        if not self.output_shape and self.auto_pad != "NOTSET":
-            raise ShapeError(f"ConvTranspose: auto_pad {self.auto_pad} needs an output_shape here")
         out, co = self.explicit(x.dims, w.dims).outputs(x.dims, w.dims), w.dims[1] * self.group
         if min(out) < 1 or 0 in x.dims[2:]:
             raise ShapeError(
@@ -116,7 +116,7 @@ class ConvTranspose(Op):
         """Tap by tap: a matrix product with the transposed weights, added where the tap falls."""
         x, w = self.required(inputs)
         (b,) = self.optional(inputs)
-        if self.output_shape:
+        if self.output_shape or self.auto_pad != "NOTSET":
             return self.explicit(x.shape, w.shape).reference(*inputs)
         (n, ci, *sizes), g = x.shape, self.group
         taps, co = self.window(x.shape, w.shape), w.shape[1] * g

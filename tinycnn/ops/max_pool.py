@@ -27,6 +27,7 @@ class MaxPool(_Pool):
     Source: ONNX MaxPool, opset 22.
     """
 
+    results: ClassVar[int] = 2
     dtypes: ClassVar[str] = "fiu"
 
     storage_order: int = 0

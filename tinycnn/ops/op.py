@@ -25,11 +25,13 @@ class Op:
     A subclass registers itself under `kind`, which is its class name unless it says otherwise.
 
     arity      least and greatest number of inputs; the ones beyond the least may be absent (None)
+    results    greatest number of outputs
     dtypes     NumPy kind letters that the first input may have; empty: any
     """
 
     kind: ClassVar[str] = ""
     arity: ClassVar[tuple[int, int]] = (1, 1)
+    results: ClassVar[int] = 1
     dtypes: ClassVar[str] = ""
 
     def __init_subclass__(cls) -> None:

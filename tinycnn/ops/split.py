@@ -8,7 +8,7 @@ import numpy as np
 
 from tinycnn.errors import ShapeError
 from tinycnn.ir import TensorSpec
-from tinycnn.ops.op import Op, Specs, Values
+from tinycnn.ops.op import ANY_NUMBER, Op, Specs, Values
 from tinycnn.ops.shapes import integers, positive_axis
 
 
@@ -28,6 +28,7 @@ class Split(Op):
     """
 
     arity: ClassVar[tuple[int, int]] = (1, 2)
+    results: ClassVar[int] = ANY_NUMBER
 
     axis: int = 0
     num_outputs: int = 0

@@ -67,25 +67,12 @@ def lp_norm(call: Call) -> None:
 
 @lift("ConvTranspose")
 def conv_transpose(call: Call) -> None:
-    """SAME gives in * s positions: d (k - 1) + 1 + output_padding - s elements are cut off, whatever the input's size."""
-    kernel = kernel_of(call, 1)
-    if call.attributes.get("output_shape"):
-        if call.attributes.get("auto_pad") not in SAME:
-            call.take("auto_pad")
-        call.take("pads")
-        return
+    """output_shape and SAME take the place of pads; VALID says that there are none."""
+    kernel_of(call, 1)
     auto_pad = call.take("auto_pad", "NOTSET")
-    if auto_pad in ("NOTSET", ""):
-        return
-    call.take("pads")
-    if auto_pad == "VALID":
-        return
-    if kernel is None or auto_pad not in SAME:
-        raise call.refusal(f"{auto_pad!r} needs constant weights", attribute="auto_pad")
-    ones = (1,) * len(kernel)
-    strides, dilations = call.attributes.get("strides") or ones, call.attributes.get("dilations") or ones
-    extra = call.attributes.get("output_padding") or (0,) * len(kernel)
-    if not len(strides) == len(dilations) == len(extra) == len(kernel):
-        raise call.refusal("strides, dilations and output_padding do not fit the kernel", attribute="strides")
-    totals = [max(d * (k - 1) + 1 + e - s, 0) for k, s, d, e in zip(kernel, strides, dilations, extra, strict=True)]
-    call.attributes["pads"] = split_pads(totals, auto_pad)
+    if auto_pad in SAME:
+        call.attributes["auto_pad"] = auto_pad
+    elif auto_pad not in ("NOTSET", "", "VALID"):
+        raise call.refusal(f"{auto_pad!r} is not defined", attribute="auto_pad")
+    if auto_pad not in ("NOTSET", "") or call.attributes.get("output_shape"):
+        call.take("pads")
