@@ -8,7 +8,7 @@ from types import ModuleType
 
 from tinycnn.kernels.kernel import Kernel
 
-COMPILERS = frozenset({"simd", "sliding", "squares", "sync", "vmath"})
+COMPILERS = frozenset({"simd", "sliding", "squares", "sync", "tile", "transforms", "vmath"})
 
 
 @functools.cache

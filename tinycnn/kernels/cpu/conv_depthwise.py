@@ -32,8 +32,8 @@ def kernel(isa: str, rows: int, taps: int, stride: int) -> Kernel:
 
     def build():  # type: ignore[no-untyped-def]
         from tinycnn.kernels.cpu.simd import call, inline, jit
-        from tinycnn.kernels.cpu.tile import tiles
         from tinycnn.kernels.cpu.sliding import sliding
+        from tinycnn.kernels.cpu.tile import tiles
 
         tile, slide = tiles(rows, 1, lanes), sliding(rows, taps, max(stride, 1), lanes)
         zeros, finish = tile.zeros, tile.finish

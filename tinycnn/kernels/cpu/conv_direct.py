@@ -38,7 +38,8 @@ def kernel(isa: str, rows: int, cols: int, step: int) -> Kernel:
     nr = cols * lanes
 
     def build():  # type: ignore[no-untyped-def]
-        from tinycnn.kernels.cpu.simd import call, inline, load_i64, prefetch_l2, store, tiles, vectors
+        from tinycnn.kernels.cpu.simd import call, inline, load_i64, prefetch_l2, store, vectors
+        from tinycnn.kernels.cpu.tile import tiles
 
         tile = tiles(rows, cols, lanes)
         zeros, update, finish, store_tile, load_tile = tile.zeros, tile.update, tile.finish, tile.store, tile.load

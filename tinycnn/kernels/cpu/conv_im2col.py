@@ -39,7 +39,8 @@ def kernel(isa: str, rows: int, cols: int) -> Kernel:
     nr, vector = cols * lanes, 4 * lanes
 
     def build():  # type: ignore[no-untyped-def]
-        from tinycnn.kernels.cpu.simd import call, inline, jit, load_f32, load_i64, store, store_f32, tiles, vectors
+        from tinycnn.kernels.cpu.simd import call, inline, jit, load_f32, load_i64, store, store_f32, vectors
+        from tinycnn.kernels.cpu.tile import tiles
 
         tile, v = tiles(rows, cols, lanes), vectors(lanes)
         load, splat = v.load, v.splat

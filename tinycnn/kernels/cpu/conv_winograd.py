@@ -3,13 +3,14 @@
 A block of tiles at a time, in scratch of this thread's own that stays in its cache:
 
     v[e][ci / lanes][tile][lanes] = B^T d B    input tiles of m + 2, m apart
-    p[e][tile][co] = v[e] u[e]                 one matrix product for each of the (m + 2)^2 elements e; u = G g G^T, packed once
+    p[e][tile][co] = v[e] u[e]                 one product for each of (m + 2)^2 elements e; u = G g G^T, packed once
     y = A^T p A                                then bias, residual and activation
 
 Source: Lavin and Gray 2015, arXiv:1509.09308, section 4; fused by blocks as Jia et al. 2018, PPoPP, section 3.
 """
 
 import functools
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -43,10 +44,10 @@ def kernel(isa: str, m: int, rows: int, cols: int) -> Kernel:
             jit,
             prefetch_l2,
             store,
-            tiles,
-            transform,
             vectors,
         )
+        from tinycnn.kernels.cpu.tile import tiles
+        from tinycnn.kernels.cpu.transforms import transform
 
         tile, v = tiles(rows, cols, lanes), vectors(lanes)
         zeros, update, store_tile = tile.zeros, tile.update, tile.store
@@ -256,7 +257,7 @@ class Plan:
         padded[:, :, : self.p.co] = w.reshape(self.p.co, self.p.ci, 9).transpose(2, 1, 0)
         taps = padded.reshape(9, self.p.ci, self.kgroups, nr).transpose(0, 2, 1, 3)
         edges = [self.kgroups * s // self.ksplits for s in range(self.ksplits + 1)]
-        shares = [np.ascontiguousarray(taps[:, a:b]).reshape(9, -1) for a, b in zip(edges, edges[1:], strict=False)]
+        shares = [np.ascontiguousarray(taps[:, a:b]).reshape(9, -1) for a, b in itertools.pairwise(edges)]
         return np.concatenate([(np.kron(g, g) @ share).astype(np.float32).ravel() for share in shares])
 
     @property

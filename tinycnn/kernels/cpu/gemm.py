@@ -36,7 +36,6 @@ ROW_FIELDS = fields(
 def finisher(lanes: int) -> Any:
     """finish(x, r, y, lo, hi, count): clamp(x + r) to y, its first `count` lanes; nothing for count <= 0."""
     from tinycnn.kernels.cpu.simd import at_least, at_most, inline, store, store_part, vectors
-    from tinycnn.kernels.cpu.tile import tiles
 
     v = vectors(lanes)
     load_part, splat = v.load_part, v.splat
@@ -64,6 +63,7 @@ def tile_kernel(isa: str) -> Kernel:
 
     def build():  # type: ignore[no-untyped-def]
         from tinycnn.kernels.cpu.simd import call, inline, load_i64, vectors
+        from tinycnn.kernels.cpu.tile import tiles
 
         tile, load = tiles(rows, cols, lanes), vectors(lanes).load
         zeros, update, finish_tile, finish = tile.zeros, tile.update, tile.finish, finisher(lanes)

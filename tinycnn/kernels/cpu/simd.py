@@ -1,8 +1,7 @@
-"""Vectors and register tiles as Numba types, and the LLVM instructions on them.
+"""Vectors as a Numba type, and the LLVM instructions on them.
 
-`Vector[lanes]` is one SIMD register of f32, `Tile[rows, cols, lanes]` an accumulator of rows x cols of them. Addresses
-are integers in bytes; nothing here checks them. Numba and llvmlite are imported by importing this module, so kernels
-do so inside `build`.
+`Vector[lanes]` is one SIMD register of f32. Addresses are integers in bytes; nothing here checks them. Numba and
+llvmlite are imported by importing this module, so kernels do so inside `build`.
 """
 
 import operator
@@ -31,22 +30,10 @@ class VectorType(types.Type):
         super().__init__(name=f"Vector[{lanes}]")
 
 
-class TileType(types.Type):
-    def __init__(self, rows: int, cols: int, lanes: int):
-        self.rows, self.cols, self.lanes = rows, cols, lanes
-        super().__init__(name=f"Tile[{rows}x{cols}x{lanes}]")
-
-
 @register_model(VectorType)
 class VectorModel(models.PrimitiveModel):
     def __init__(self, manager: Any, t: VectorType):
         super().__init__(manager, t, ir.VectorType(F32, t.lanes))
-
-
-@register_model(TileType)
-class TileModel(models.PrimitiveModel):
-    def __init__(self, manager: Any, t: TileType):
-        super().__init__(manager, t, ir.ArrayType(ir.VectorType(F32, t.lanes), t.rows * t.cols))
 
 
 def llvm_type(lanes: int) -> ir.VectorType:
@@ -430,204 +417,5 @@ def prefetcher(locality: int) -> Callable[..., Any]:
 prefetch, prefetch_l2 = prefetcher(3), prefetcher(2)
 
 
-def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
-    """The functions of one register tile, c[rows][cols * lanes] += a[rows] (outer) b[cols * lanes].
-
-    zeros()                       the empty accumulator
-    update(tile, a, lda, b)       a: address of rows f32, lda bytes apart; b: address of cols vectors, one after another
-    finish(tile, bias, r, c, row, col, lo, hi, valid, valid_cols)
-                                  clamp(tile + bias + r, lo, hi) to c: `valid` rows, `row` bytes apart, of `valid_cols`
-                                  vectors, `col` bytes apart; r has the same strides and is read for all rows; bias
-                                  holds cols vectors; 0: no bias, no r
-    store(tile, c, row, col)      the whole tile as it is; load(c, row, col) brings it back
-    """
-    tile, kind = TileType(rows, cols, lanes), llvm_type(lanes)
-
-    @intrinsic
-    def zeros(typingctx):
-        return tile(), lambda context, builder, sig, args: ir.Constant(ir.ArrayType(kind, rows * cols), None)
-
-    @intrinsic
-    def update(typingctx, acc, a, lda, b):
-        def codegen(context, builder, sig, args):
-            acc, a, lda, b = args
-            bs = [load_ir(builder, offset_ir(builder, b, ir.Constant(I64, 4 * lanes), j), kind) for j in range(cols)]
-            for i in range(rows):
-                av = splat_ir(builder, load_ir(builder, offset_ir(builder, a, lda, i), F32), lanes)
-                for j, bv in enumerate(bs):
-                    k = i * cols + j
-                    acc = builder.insert_value(acc, fma_ir(builder, av, bv, builder.extract_value(acc, k)), k)
-            return acc
-
-        return tile(tile, intp, intp, intp), codegen
-
-    @intrinsic
-    def add_vectors(typingctx, acc, bias):
-        def codegen(context, builder, sig, args):
-            acc, bias = args
-            for j in range(cols):
-                v = load_ir(builder, offset_ir(builder, bias, ir.Constant(I64, 4 * lanes), j), kind)
-                for k in range(j, rows * cols, cols):
-                    acc = builder.insert_value(acc, builder.fadd(builder.extract_value(acc, k), v), k)
-            return acc
-
-        return tile(tile, intp), codegen
-
-    @intrinsic
-    def add_rows(typingctx, acc, r, row, col, valid_cols):
-        def codegen(context, builder, sig, args):
-            acc, r, row, col, valid_cols = args
-            for j in range(cols):
-                before, old = builder.block, acc
-                with builder.if_then(builder.icmp_signed("<", ir.Constant(I64, j), valid_cols), likely=True):
-                    for i in range(rows):
-                        k = i * cols + j
-                        v = load_ir(builder, offset_ir(builder, offset_ir(builder, r, row, i), col, j), kind)
-                        acc = builder.insert_value(acc, builder.fadd(builder.extract_value(acc, k), v), k)
-                    inside = builder.block
-                phi = builder.phi(acc.type)
-                phi.add_incoming(old, before)
-                phi.add_incoming(acc, inside)
-                acc = phi
-            return acc
-
-        return tile(tile, intp, intp, intp, intp), codegen
-
-    @intrinsic
-    def clamp(typingctx, acc, lo, hi):
-        def codegen(context, builder, sig, args):
-            acc, lo, hi = args
-            lo, hi = (splat_ir(builder, x, lanes) for x in (lo, hi))
-            for k in range(rows * cols):
-                x = builder.extract_value(acc, k)
-                x = builder.select(builder.fcmp_ordered(">", lo, x), lo, x)
-                acc = builder.insert_value(acc, builder.select(builder.fcmp_ordered("<", hi, x), hi, x), k)
-            return acc
-
-        return tile(tile, f32, f32), codegen
-
-    def storer(guarded: bool) -> Any:
-        @intrinsic
-        def store_rows(typingctx, acc, c, row, col, valid, valid_cols):
-            def codegen(context, builder, sig, args):
-                acc, c, row, col, valid, valid_cols = args
-
-                def put(i: int, j: int) -> None:
-                    place = offset_ir(builder, offset_ir(builder, c, row, i), col, j)
-                    store_ir(builder, builder.extract_value(acc, i * cols + j), place)
-
-                for i in range(rows):
-                    for j in range(cols):
-                        if not guarded:
-                            put(i, j)
-                            continue
-                        inside = builder.and_(
-                            builder.icmp_signed("<", ir.Constant(I64, i), valid),
-                            builder.icmp_signed("<", ir.Constant(I64, j), valid_cols),
-                        )
-                        with builder.if_then(inside):
-                            put(i, j)
-                return void(context)
-
-            return types.void(tile, intp, intp, intp, intp, intp), codegen
-
-        return store_rows
-
-    store_all, store_some = storer(False), storer(True)
-
-    @inline
-    def finish(acc, bias, r, c, row, col, lo, hi, valid, valid_cols):
-        if bias != 0:
-            acc = add_vectors(acc, bias)
-        if r != 0:
-            acc = add_rows(acc, r, row, col, valid_cols)
-        acc = clamp(acc, lo, hi)
-        if valid == rows and valid_cols == cols:
-            store_all(acc, c, row, col, valid, valid_cols)
-        else:
-            store_some(acc, c, row, col, valid, valid_cols)
-
-    @intrinsic
-    def load_tile(typingctx, c, row, col):
-        def codegen(context, builder, sig, args):
-            c, row, col = args
-            acc = ir.Constant(ir.ArrayType(kind, rows * cols), ir.Undefined)
-            for k in range(rows * cols):
-                place = offset_ir(builder, offset_ir(builder, c, row, k // cols), col, k % cols)
-                acc = builder.insert_value(acc, load_ir(builder, place, kind), k)
-            return acc
-
-        return tile(intp, intp, intp), codegen
-
-    @inline
-    def store_tile(acc, c, row, col):
-        store_all(acc, c, row, col, rows, cols)
-
-    return SimpleNamespace(
-        zeros=zeros, update=update, finish=finish, store=store_tile, load=load_tile, rows=rows, cols=cols, lanes=lanes
-    )
-
-
 def shuffle_ir(builder: Any, a: Any, b: Any, order: list[int]) -> Any:
     return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, len(order)), order))
-
-
-def linear_ir(builder: Any, coefficients: Any, vectors: list[Any]) -> Any:
-    """Sum of coefficient * vector over the nonzero coefficients; None where there are none."""
-    total = None
-    for c, v in zip(coefficients, vectors, strict=True):
-        if c == 0:
-            continue
-        if total is None:
-            total = v if c == 1 else builder.fmul(constant_ir(v.type.count, c), v)
-        elif abs(c) == 1:
-            total = builder.fadd(total, v) if c == 1 else builder.fsub(total, v)
-        else:
-            total = fma_ir(builder, constant_ir(v.type.count, c), v, total)
-    return total
-
-
-def matrix_vector_ir(builder: Any, matrix: Any, vectors: list[Any]) -> list[Any]:
-    """matrix @ vectors. Two rows that differ in the signs of some columns only, as those of the points p and -p do,
-    share their work: one is the sum, the other the difference of two halves."""
-    result: list[Any] = [None] * len(matrix)
-    for i, row in enumerate(matrix):
-        if result[i] is not None:
-            continue
-        twins = (k for k in range(i + 1, len(matrix)) if (abs(matrix[k]) == abs(row)).all())
-        twin = next((k for k in twins if result[k] is None), None)
-        if twin is None:
-            result[i] = linear_ir(builder, row, vectors)
-            continue
-        kept = linear_ir(builder, (row + matrix[twin]) / 2, vectors)
-        turned = linear_ir(builder, (row - matrix[twin]) / 2, vectors)
-        result[i], result[twin] = builder.fadd(kept, turned), builder.fsub(kept, turned)
-    return result
-
-
-def transform(matrix: Any, lanes: int) -> Callable[..., Any]:
-    """y = matrix x matrix^T on vectors: (x, row, col, y, y row, y col), addresses and strides in bytes.
-
-    matrix  [m, n], constant; x holds n x n vectors, y takes m x m
-    """
-    m, n = matrix.shape
-    kind = llvm_type(lanes)
-
-    @intrinsic
-    def apply(typingctx, x, row, col, y, y_row, y_col):
-        def codegen(context, builder, sig, args):
-            x, row, col, y, y_row, y_col = args
-            columns = []
-            for j in range(n):
-                at = offset_ir(builder, x, col, j)
-                vectors = [load_ir(builder, offset_ir(builder, at, row, i), kind) for i in range(n)]
-                columns.append(matrix_vector_ir(builder, matrix, vectors))
-            for i in range(m):
-                at = offset_ir(builder, y, y_row, i)
-                for j, v in enumerate(matrix_vector_ir(builder, matrix, [c[i] for c in columns])):
-                    store_ir(builder, v, offset_ir(builder, at, y_col, j))
-            return void(context)
-
-        return types.void(*[intp] * 6), codegen
-
-    return apply

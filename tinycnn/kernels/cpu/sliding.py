@@ -7,7 +7,8 @@ from typing import Any
 from llvmlite import ir
 from numba.extending import intrinsic
 
-from tinycnn.kernels.cpu.simd import I64, TileType, fma_ir, intp, llvm_type, load_ir, offset_ir
+from tinycnn.kernels.cpu.simd import I64, fma_ir, intp, llvm_type, load_ir, offset_ir
+from tinycnn.kernels.cpu.tile import TileType
 
 
 def sliding(rows: int, taps: int, stride: int, lanes: int) -> SimpleNamespace:
