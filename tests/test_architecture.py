@@ -41,7 +41,7 @@ ASIDE_SEE, ASIDE_SEEN_FROM = RUNG["ops"], RUNG["session"]
 THIRD_PARTY = {
     "click": {"tinycnn.cli"},
     "PIL": {"tinycnn.models"},
-    "onnx": {"tinycnn.converters.onnx"},
+    "onnx": {"tinycnn.converters.onnx", "tinycnn.onnx_backend"},
     "google": {"tinycnn.converters.onnx"},
     "numba": {f"tinycnn.kernels.cpu.{name}" for name in COMPILERS},
     "llvmlite": {f"tinycnn.kernels.cpu.{name}" for name in COMPILERS},
@@ -49,7 +49,6 @@ THIRD_PARTY = {
 # And where functions may import them, as they need them.
 LATER = {
     "rich": {"tinycnn.cli"},
-    "onnx": {"tinycnn.onnx_backend"},
     "onnxruntime": {"tinycnn.benchmark"},
     "numba": {"tinycnn.kernels.cpu"},
     "llvmlite": {"tinycnn.kernels.cpu"},

@@ -13,7 +13,7 @@ from onnx.backend.base import Backend, BackendRep, Device, DeviceType
 from tinycnn.session import InferenceSession, SessionOptions
 
 
-class Rep(BackendRep):  # type: ignore[misc]
+class Rep(BackendRep):
     """A prepared model. `run` takes arrays in the order of the inputs, or a mapping, and returns a tuple."""
 
     def __init__(self, session: InferenceSession):
@@ -26,7 +26,7 @@ class Rep(BackendRep):  # type: ignore[misc]
         return tuple(self.session.run(None, inputs))
 
 
-class TinyCnnBackend(Backend):  # type: ignore[misc]
+class TinyCnnBackend(Backend):
     """What a model needs and we lack is an UnsupportedModelError, never a wrong answer."""
 
     @classmethod

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinycnn.errors import FeedError, FeedTypeError, OptionError
-from tinycnn.ir import Graph, TensorSpec
+from tinycnn.ir import Graph, TensorSpec, computed
 
 if TYPE_CHECKING:
     from tinycnn.runtime.network import Network, Plan
@@ -99,6 +99,8 @@ def check_feed(name: str, value: Any, spec: TensorSpec) -> np.ndarray:
             value = np.asarray(value, spec.dtype)
         except (TypeError, ValueError) as error:
             raise FeedTypeError(f"input {name!r}: {error}") from None
+    if value.dtype.kind == "U" and spec.dtype == object:
+        value = value.astype(object)
     if value.dtype != spec.dtype:
         raise FeedTypeError(f"input {name!r} takes {spec.dtype.name}, not {value.dtype.name}; convert it with .astype")
     shape = spec.shape
@@ -155,7 +157,7 @@ class InferenceSession:
 
     def cast_of(self, name: str) -> np.dtype | None:
         spec = self.declared.specs.get(name)
-        return spec.dtype if spec is not None and spec.dtype == np.float16 else None
+        return None if spec is None or computed(spec.dtype) == spec.dtype else spec.dtype
 
     def network_for(self, outputs: tuple[str, ...]) -> "Network":
         """The network that computes these values, any of the model's."""
@@ -176,10 +178,11 @@ class InferenceSession:
 
     def run(
         self, output_names: Sequence[str] | None, input_feed: Mapping[str, Any], run_options: Any = None
-    ) -> list[np.ndarray]:
+    ) -> list[Any]:
         """The named values, or all outputs for None. Any value of the model may be named, not only its outputs.
 
-        input_feed  input name -> array of the dtype and shape that `get_inputs` tells
+        input_feed  input name -> array of the dtype and shape that `get_inputs` tells; a list of arrays for a sequence
+        Results are arrays of the declared dtypes, lists of such for sequences, None for an absent optional value.
         Raises FeedError and FeedTypeError, naming the input or output at fault.
         """
         network, casts = self.network, self.casts
@@ -189,7 +192,7 @@ class InferenceSession:
                 network, casts = self.chosen(names), [self.cast_of(name) for name in names]
         feeds = self.check_feeds(input_feed, network)
         results = network.run(feeds)
-        return [y if c is None or y.dtype != np.float32 else y.astype(c) for y, c in zip(results, casts, strict=True)]
+        return [y if c is None else as_declared(y, c) for y, c in zip(results, casts, strict=True)]
 
     def chosen(self, names: tuple[str, ...]) -> "Network":
         known = {*self.imported.inputs, *self.imported.constants, *self.imported.producers()}
@@ -198,7 +201,7 @@ class InferenceSession:
                 raise FeedError(f"the model has no value {name!r}; its outputs are {list(self.declared.outputs)}")
         return self.network_for(names)
 
-    def check_feeds(self, feeds: Mapping[str, Any], network: "Network") -> dict[str, np.ndarray]:
+    def check_feeds(self, feeds: Mapping[str, Any], network: "Network") -> dict[str, Any]:
         inputs = self.declared.inputs
         if len(feeds) != len(inputs) or any(name not in inputs for name in feeds):
             unknown = sorted(set(feeds) - set(inputs))
@@ -208,8 +211,8 @@ class InferenceSession:
             raise FeedError(f"input {missing[0]!r} is missing; the model's inputs are {list(inputs)}")
         checked = {}
         for name, spec in inputs.items():
-            array = check_feed(name, feeds[name], spec)
-            checked[name] = array.astype(np.float32) if array.dtype == np.float16 else array
+            value = feeds[name] if spec.is_unknown else check_feed(name, feeds[name], spec)
+            checked[name] = as_computed(value)
         return {name: checked[name] for name in network.graph.inputs}
 
     def plan(self, shapes: Mapping[str, tuple[int, ...]]) -> "Plan":
@@ -248,13 +251,26 @@ class InferenceSession:
 
 
 def as_f32(graph: Graph) -> Graph:
-    """f16 inputs and values as f32: the session converts at the border."""
-    half = np.dtype(np.float16)
+    """Inputs of f16 and other narrow dtypes as they are computed: the session converts at the border."""
+    inputs = {name: TensorSpec(spec.shape, computed(spec.dtype)) for name, spec in graph.inputs.items()}
+    return graph.replace(inputs=inputs, specs={})
 
-    def widen(spec: TensorSpec) -> TensorSpec:
-        return TensorSpec(spec.shape, np.dtype(np.float32)) if spec.dtype == half else spec
 
-    return graph.replace(inputs={name: widen(spec) for name, spec in graph.inputs.items()}, specs={})
+def as_computed(value: Any) -> Any:
+    """A feed in the dtype that it is computed in; the elements of a sequence likewise."""
+    if isinstance(value, np.ndarray):
+        return value.astype(computed(value.dtype), copy=False)
+    return [as_computed(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def as_declared(value: Any, dtype: np.dtype) -> Any:
+    """A result in its declared dtype; the elements of a sequence likewise."""
+    if isinstance(value, list):
+        return [as_declared(item, dtype) for item in value]
+    if not isinstance(value, np.ndarray) or value.dtype != computed(dtype):
+        return value
+    with np.errstate(over="ignore"):
+        return value.astype(dtype)
 
 
 def load(path_or_bytes: "str | os.PathLike[str] | bytes | Any", dropout: str = "identity") -> Graph:

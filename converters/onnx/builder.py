@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 
 from tinycnn.converters.onnx import attributes as onnx_attributes
-from tinycnn.converters.onnx import facts, fallback
+from tinycnn.converters.onnx import facts, fallback, tensors
 from tinycnn.converters.onnx.facts import Fact
 from tinycnn.errors import ModelFormatError, Problem
 from tinycnn.ir import Action, Node, TensorSpec
@@ -52,14 +52,17 @@ class Builder:
         """Adds a constant under a fresh name."""
         return self.define(self.fresh(wish), array)
 
-    def define(self, name: str, array: np.ndarray) -> str:
-        """Adds a constant under a name that is already reserved for it. f16 becomes f32."""
+    def define(self, name: str, array: np.ndarray, element: int = 0) -> str:
+        """Adds a constant under a name that is already reserved for it. f16 becomes f32.
+
+        element  its element type (TensorProto.DataType) in the file
+        """
         if name in self.constants:
             raise ModelFormatError(f"{name!r} is defined twice")
         array = onnx_attributes.single(array)
         array.flags.writeable = False
         self.constants[name] = array
-        self.facts[name] = Fact(array.dtype, array.ndim)
+        self.facts[name] = Fact(array.dtype, array.ndim, coded=element if tensors.is_coded(element) else 0)
         self.taken.add(name)
         return name
 

@@ -33,6 +33,7 @@ class Call:
     inputs      value names, "" for an absent one
     attributes  by name; those not taken become fields of the operator
     done        everything was emitted
+    left        it goes to the onnx package's reference evaluator as it stands in the file
     """
 
     proto: onnx.NodeProto
@@ -45,6 +46,7 @@ class Call:
     attributes: dict[str, Any]
     builder: Builder
     done: bool = field(default=False)
+    left: bool = field(default=False)
 
     def input(self, index: int) -> str:
         return self.inputs[index] if index < len(self.inputs) else ""

@@ -1,13 +1,14 @@
 """What the importer knows of a value before any shape is: its dtype, and often its rank."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import onnx
 
 from tinycnn.converters.onnx import tensors
+from tinycnn.ir import computed
 
 # Operators whose first output has the rank of their first input.
 SAME_RANK = frozenset(
@@ -21,27 +22,50 @@ BROADCAST = frozenset("Add Sub Mul Div Pow Max Min Sum Mean And Or Xor Equal Les
 
 @dataclass(frozen=True)
 class Fact:
-    """dtype and rank of a value, None where unknown. opaque: a sequence, map or optional, so not a tensor."""
+    """What is known of a value.
+
+    dtype   in which it is computed; None where unknown
+    rank    None where unknown
+    opaque  it is, or may be, a sequence, map or optional: no tensor
+    coded   the element type (TensorProto.DataType) of floats of 8 bits and fewer and integers of 4 and fewer, whose
+            values a wider dtype carries here; 0 for all other
+    """
 
     dtype: np.dtype | None = None
     rank: int | None = None
     opaque: bool = False
+    coded: int = 0
 
 
 NOTHING = Fact()
 
 
-def computed(dtype: np.dtype) -> np.dtype:
-    """The dtype in which values of a dtype are computed here: f16 in f32, all else as it is."""
-    return np.dtype(np.float32) if dtype == np.float16 else dtype
+def of_element(element: int, rank: int | None = None) -> Fact:
+    """Of a tensor with this element type, 0 where that is unknown."""
+    dtype = tensors.stored_dtype(element)
+    return Fact(None if dtype is None else computed(dtype), rank, coded=element if tensors.is_coded(element) else 0)
 
 
-def dtype_of_type(text: str) -> np.dtype | None:
-    """ "tensor(float)" -> float32."""
-    name = text.removeprefix("tensor(").removesuffix(")").upper()
-    element = getattr(onnx.TensorProto, name, None)
-    dtype = tensors.stored_dtype(element) if isinstance(element, int) else None
-    return None if dtype is None else computed(dtype)
+def of_declared(declared: onnx.TypeProto) -> Fact:
+    """Of a value with this type. One that a subgraph leaves undeclared is taken for a tensor."""
+    if not declared.HasField("tensor_type"):
+        return Fact(opaque=declared.WhichOneof("value") is not None)
+    tensor = declared.tensor_type
+    return of_element(tensor.elem_type, len(tensor.shape.dim) if tensor.HasField("shape") else None)
+
+
+def element_of_type(text: str) -> int:
+    """ "tensor(float)" -> TensorProto.FLOAT, 0 for what is no tensor."""
+    element = getattr(onnx.TensorProto, text.removeprefix("tensor(").removesuffix(")").upper(), 0)
+    return element if isinstance(element, int) else 0
+
+
+def of_bodies(kind: str, attributes: Mapping[str, Any]) -> list[Fact] | None:
+    """Of the outputs of an operator that a subgraph computes; None for other operators."""
+    body = attributes.get({"If": "then_branch", "Loop": "body"}.get(kind, ""))
+    if not isinstance(body, onnx.GraphProto):
+        return None
+    return [of_declared(value.type) for value in body.output[kind == "Loop" :]]
 
 
 def outputs(
@@ -54,25 +78,38 @@ def outputs(
         if formal is not None and fact != NOTHING:
             by_label.setdefault(formal.type_str, fact)
     allowed = {c.type_param_str: c.allowed_type_strs for c in schema.type_constraints}
+    declared = of_bodies(schema.name, attributes)
     result = []
     for i in range(count):
         formal = schema.outputs[min(i, len(schema.outputs) - 1)]
         types = allowed.get(formal.type_str, [formal.type_str])
-        source = by_label.get(formal.type_str)
-        opaque = source.opaque if source else all(not t.startswith("tensor") for t in types)
-        dtype = source.dtype if source else dtype_of_type(types[0]) if len(types) == 1 else explicit(attributes)
-        result.append(Fact(dtype, rank(schema.name, inputs, attributes) if i == 0 or schema.name == "Split" else None, opaque))
+        known = by_label.get(formal.type_str)
+        if declared is not None:
+            fact = declared[i] if i < len(declared) else NOTHING
+            if schema.name == "Loop":  # carried values keep their type but not their shape, scanned ones gain an axis
+                fact = replace(fact, rank=None)
+        elif known is not None:
+            fact = known
+        elif element := explicit(attributes):
+            fact = of_element(element)
+        elif len(types) == 1:
+            fact = replace(of_element(element_of_type(types[0])), opaque=not types[0].startswith("tensor"))
+        else:
+            fact = Fact(opaque=not all(t.startswith("tensor") for t in types))
+        if declared is None:
+            whole = i == 0 or schema.name == "Split"
+            fact = replace(fact, rank=rank(schema.name, inputs, attributes) if whole else None)
+        result.append(fact)
     return result
 
 
-def explicit(attributes: Mapping[str, Any]) -> np.dtype | None:
-    """The dtype that attributes choose."""
+def explicit(attributes: Mapping[str, Any]) -> int:
+    """The element type that attributes choose, 0 where none does."""
     for name in ("to", "dtype", "output_dtype"):
         if isinstance(attributes.get(name), int) and attributes[name]:
-            dtype = tensors.stored_dtype(attributes[name])
-            return None if dtype is None else computed(dtype)
+            return int(attributes[name])
     value = attributes.get("value")
-    return value.dtype if isinstance(value, np.ndarray) else None
+    return tensors.ELEMENT_TYPES.get(value.dtype, 0) if isinstance(value, np.ndarray) else 0
 
 
 def rank(kind: str, inputs: Sequence[Fact], attributes: Mapping[str, Any]) -> int | None:

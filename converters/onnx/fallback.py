@@ -11,7 +11,7 @@ from onnx import AttributeProto, FunctionProto, ModelProto, NodeProto, helper
 
 from tinycnn.converters.onnx import tensors
 from tinycnn.errors import TinyCnnError
-from tinycnn.ir import TensorSpec
+from tinycnn.ir import TensorSpec, computed
 from tinycnn.ops.op import Op, Specs, Values
 
 PREFIX = "onnx."
@@ -52,7 +52,8 @@ class OnnxReference(Op):
         try:
             self.evaluator  # noqa: B018
         except Exception as error:
-            return f"the onnx package's reference evaluator refuses it: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            return f"the onnx package's reference evaluator refuses it: {reason}"
         return ""
 
     def infer(self, inputs: Specs, values: Values) -> tuple[TensorSpec, ...] | None:
@@ -62,13 +63,32 @@ class OnnxReference(Op):
         graph = self.proto.graph
         own = set(self.node.input)
         names = [*self.node.input, *(value.name for value in graph.input if value.name not in own)]
-        feeds = {name: array for name, array in zip(names, inputs, strict=False) if array is not None}
+        feeds = {name: self.narrowed(name, value) for name, value in zip(names, inputs, strict=False) if name}
         try:
             results = self.evaluator.run(None, feeds)
         except Exception as error:
             raise TinyCnnError(f"{self.kind} {self.node.name!r}: {error}") from error
         by_name = dict(zip((value.name for value in graph.output), results, strict=True))
-        return tuple(np.asarray(by_name[name]) if name else np.empty(0) for name in self.node.output)
+        return tuple(widened(by_name[name]) if name else np.empty(0) for name in self.node.output)
+
+    @cached_property
+    def coded(self) -> dict[str, np.dtype]:
+        """The dtypes of inputs that are narrower than what carries them here."""
+        elements = {value.name: value.type.tensor_type.elem_type for value in self.proto.graph.input}
+        return {name: np.dtype(helper.tensor_dtype_to_np_dtype(e)) for name, e in elements.items() if e}
+
+    def narrowed(self, name: str, value: Any) -> Any:
+        return value.astype(self.coded[name]) if name in self.coded and isinstance(value, np.ndarray) else value
+
+
+def widened(value: Any) -> Any:
+    """A result as values are carried here: arrays in the dtype in which they are computed, lists for sequences."""
+    if value is None:
+        return None
+    if isinstance(value, list | tuple):
+        return [widened(item) for item in value]
+    array = np.asarray(value)
+    return array.astype(object if array.dtype.kind == "U" else computed(array.dtype), copy=False)
 
 
 def of_node(
@@ -77,8 +97,12 @@ def of_node(
     captured: Sequence[str],
     opsets: Mapping[str, int],
     functions: Sequence[FunctionProto] = (),
+    coded: Sequence[int] = (),
 ) -> OnnxReference:
-    """The operator of a node as it stands in a model, with references among its attributes already resolved."""
+    """The operator of a node as it stands in a model, with references among its attributes already resolved.
+
+    coded  for each of node.input and captured: the element type if it is narrower than the dtype that carries it, or 0
+    """
     copy = NodeProto(op_type=node.op_type, domain=node.domain, overload=node.overload, name=node.name)
     copy.input.extend(node.input)
     copy.output.extend(node.output)
@@ -86,11 +110,18 @@ def of_node(
     values = dict.fromkeys(name for name in (*node.input, *captured) if name)
     graph = onnx.GraphProto(name="single")
     graph.node.append(copy)
-    graph.input.extend(onnx.ValueInfoProto(name=name) for name in values)
+    elements = dict(zip((*node.input, *captured), coded, strict=False))
+    graph.input.extend(typed(name, elements.get(name, 0)) for name in values)
     graph.output.extend(onnx.ValueInfoProto(name=name) for name in node.output if name)
     model = ModelProto(ir_version=onnx.IR_VERSION, graph=graph, functions=functions)
     model.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in opsets.items())
     return OnnxReference(model.SerializeToString(deterministic=True))
+
+
+def typed(name: str, element: int) -> onnx.ValueInfoProto:
+    if element:
+        return helper.make_tensor_value_info(name, element, None)
+    return onnx.ValueInfoProto(name=name)
 
 
 def of_operator(

@@ -16,7 +16,7 @@ from tinycnn.converters.onnx.call import Call, Refusal
 from tinycnn.converters.onnx.facts import Fact
 from tinycnn.converters.onnx.lifts import lifts_of
 from tinycnn.errors import LimitError, ModelFormatError, OptionError, Problem, UnsupportedModelError
-from tinycnn.ir import Graph, TensorSpec, verify
+from tinycnn.ir import Graph, TensorSpec, computed, verify
 from tinycnn.ops import REGISTRY
 
 STANDARD = ("", "ai.onnx")
@@ -24,6 +24,12 @@ DROPOUT = ("identity", "scale")
 # Names that exporters write where they know none: not the same size everywhere.
 PLACEHOLDERS = frozenset({"", "?", "*", "-1", "None", "none", "unk", "unknown"})
 DEPTH = 60
+# Kinds of inputs, beside tensors, that a session takes.
+OPAQUE = frozenset({"sequence_type", "optional_type"})
+# Operators that only move elements: what a wider dtype carries, they move as well.
+MOVES = frozenset(
+    "Identity Reshape Flatten Squeeze Unsqueeze Transpose Slice Split Concat Gather Expand Tile Shape Size".split()
+)
 
 
 def load_onnx(source: reader.Source, *, dropout: str = "identity") -> Graph:
@@ -105,11 +111,14 @@ class Importer:
 
     def input(self, value: ValueInfoProto) -> None:
         name = value.name
-        if not value.type.HasField("tensor_type"):
-            kind = value.type.WhichOneof("value") or "untyped"
-            self.builder.problems.append(
-                Problem(name, "input", self.opsets[""], f"it is {kind.removesuffix('_type')}, not a tensor")
-            )
+        kind = value.type.WhichOneof("value") or "untyped"
+        if kind in OPAQUE:
+            self.builder.inputs[name] = TensorSpec.unknown()
+            self.builder.facts[name] = Fact(opaque=True)
+            return
+        if kind != "tensor_type":
+            reason = f"it is {kind.removesuffix('_type')}, not a tensor, a sequence or an optional value"
+            self.builder.problems.append(Problem(name, "input", self.opsets[""], reason))
             return
         spec = spec_of(value)
         if spec is None:
@@ -118,19 +127,19 @@ class Importer:
         if spec.is_static and spec.nbytes > knobs.MEMORY.get():
             raise LimitError(f"input {name!r} of {spec} needs {spec.nbytes} bytes, the limit is {knobs.MEMORY.get()}")
         self.builder.inputs[name] = spec
-        self.builder.facts[name] = Fact(facts.computed(spec.dtype), None if spec.shape is None else spec.rank)
+        self.builder.facts[name] = facts.of_declared(value.type)
 
     def initialisers(self, proto: GraphProto, scope: Scope) -> None:
         """Those of a graph become constants, also where they are inputs, too."""
-        arrays = [(tensor.name, tensor, tensors.to_array) for tensor in proto.initializer]
-        arrays += [(sparse.values.name, sparse, reader.dense) for sparse in proto.sparse_initializer]
-        for name, tensor, read in arrays:
+        arrays = [(tensor.name, tensor, tensors.to_array, tensor.data_type) for tensor in proto.initializer]
+        arrays += [(s.values.name, s, reader.dense, s.values.data_type) for s in proto.sparse_initializer]
+        for name, tensor, read, element in arrays:
             if name in scope.names.maps[0]:
                 raise ModelFormatError(f"initialiser {name!r} is defined twice")
             if not name:
                 raise ModelFormatError("an initialiser has no name")
             scope.names[name] = self.builder.fresh(scope.prefix + name)
-            self.builder.define(scope.names[name], read(tensor, self.folder))
+            self.builder.define(scope.names[name], read(tensor, self.folder), element)
 
     def nodes(self, nodes: Sequence[NodeProto], scope: Scope, where: str, results: Iterable[str]) -> None:
         """Converts a body of nodes whose `results` are read outside of it."""
@@ -167,8 +176,8 @@ class Importer:
             check_arity(call, schema)
             check_attributes(call, schema)
             drop_unread(call, schema, read)
-        lifted = False
-        for item in lifts_of(call):
+        lifted, call.left = False, schema is not None and not fits_class(call, schema)
+        for item in () if call.left else lifts_of(call):
             item.rewrite(call)
             if call.done:
                 return
@@ -185,7 +194,7 @@ class Importer:
     ) -> None:
         """Adds the call's operator; one without a class goes to the reference evaluator."""
         builder = self.builder
-        if not call.domain and call.kind in REGISTRY:
+        if not call.domain and call.kind in REGISTRY and not call.left:
             fields, unknown_names = fields_of(REGISTRY[call.kind], call.attributes)
             for name in unknown_names:
                 builder.problems.append(call.problem("not understood here", name, "remove it if it is not needed"))
@@ -194,18 +203,20 @@ class Importer:
             except TypeError as error:
                 raise call.refusal(str(error)) from None
             builder.add(op, call.inputs, call.outputs, call.name, schema, call.attributes)
-        elif lifted:
+        elif lifted and not call.left:
             builder.operator(call.kind, call.inputs, call.outputs, call.attributes, call.name)
         else:
             own = set(call.proto.input)
             captured = [name for name in structure.captured(call.proto) if name not in own]
+            inputs = [*call.inputs, *(scope.names[name] for name in captured)]
             op = fallback.of_node(
-                call.proto, list(protos.values()), captured, scope.opsets, list(self.model.functions) if captured else ()
-            )
+                call.proto, list(protos.values()), captured, scope.opsets,
+                list(self.model.functions) if captured else (),
+                [builder.facts.get(name, facts.NOTHING).coded for name in inputs],
+            )  # fmt: skip
             if reason := op.problem():
                 raise call.refusal(reason)
             call.say("left", "to the onnx package's reference evaluator")
-            inputs = [*call.inputs, *(scope.names[name] for name in captured)]
             builder.add(op, inputs, call.outputs, call.name, schema, call.attributes)
 
     def inline(
@@ -254,7 +265,7 @@ class Importer:
             spec = spec_of(value) if value.name in self.builder.facts or value.name in outputs else None
             if spec is not None:
                 inside = value.name not in outputs
-                result[value.name] = TensorSpec(spec.shape, facts.computed(spec.dtype)) if inside else spec
+                result[value.name] = TensorSpec(spec.shape, computed(spec.dtype)) if inside else spec
         return result
 
     def told(self) -> dict[str, str]:
@@ -281,7 +292,7 @@ def spec_of(value: ValueInfoProto) -> TensorSpec | None:
     if not value.type.HasField("tensor_type"):
         return None
     tensor = value.type.tensor_type
-    dtype = tensors.stored_dtype(tensor.elem_type)
+    dtype = tensors.declared_dtype(tensor.elem_type)
     if dtype is None:
         return None
     if not tensor.HasField("shape"):
@@ -332,6 +343,24 @@ def check_attributes(call: Call, schema: onnx.defs.OpSchema) -> None:
             raise call.refusal("it must be given", attribute=name)
         elif (value := attributes.default(schema, name)) is not None and value != newest_default(call, name):
             call.attributes[name] = value
+
+
+def fits_class(call: Call, schema: onnx.defs.OpSchema) -> bool:
+    """Whether an operator's class, or a lift, computes it on values of these types."""
+    known = [call.fact(i) for i in range(len(call.inputs))]
+    results = facts.outputs(schema, known, call.attributes, len(call.outputs))
+    if call.kind in ("Constant", "If", "Loop"):
+        return True
+    if any(fact.opaque for fact in (*known, *results)):
+        return False
+    if any(fact.coded for fact in (*known, *results)) and call.kind not in MOVES:
+        return call.kind == "DequantizeLinear" and known[0].dtype is not None and known[0].dtype.kind in "iu"
+    op, dtype = REGISTRY.get(call.kind), known[0].dtype if known else None
+    if op is None or dtype is None or not op.dtypes or dtype.kind in op.dtypes:
+        return True
+    label = schema.inputs[0].type_str
+    allowed = next((c.allowed_type_strs for c in schema.type_constraints if c.type_param_str == label), [label])
+    return not any(facts.of_element(facts.element_of_type(text)).dtype == dtype for text in allowed)
 
 
 def newest_default(call: Call, name: str) -> Any:

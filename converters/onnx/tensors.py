@@ -106,6 +106,18 @@ def stored_dtype(element: int) -> np.dtype | None:
     return np.dtype(np.int8 if name.startswith("INT") else np.uint8 if name.startswith("UINT") else np.float32)
 
 
+def declared_dtype(element: int) -> np.dtype | None:
+    """The dtype that feeds and results of an element type have, one of package ml_dtypes where NumPy has none."""
+    if element_name(element) in NARROW_BITS:
+        return np.dtype(onnx.helper.tensor_dtype_to_np_dtype(element))
+    return DTYPES.get(element)
+
+
+def is_coded(element: int) -> bool:
+    """Whether elements are narrower than the dtype that stands for them, and rounding to them matters."""
+    return element_name(element) in NARROW_BITS and element != TensorProto.BFLOAT16
+
+
 def unpacked(codes: np.ndarray, bits: int, count: int) -> np.ndarray:
     """Codes of 2 or 4 bits, the first in the lowest bits of a byte, one a byte."""
     if bits == 8:

@@ -26,11 +26,12 @@ class _Quantization(Op):
 
     def check(self, x: Shape, scale: Shape, zero_point: Shape | None) -> None:
         """Raises ShapeError unless the scale lies over x as the attributes say."""
-        if zero_point is not None and zero_point != scale:
+        whole = ((), (1,))
+        if zero_point is not None and zero_point != scale and not (zero_point in whole and scale in whole):
             raise ShapeError(
                 f"{self.kind}: scale {written(scale)} and zero point {written(zero_point)} differ in shape"
             )
-        if scale in ((), (1,)) and not self.block_size:
+        if scale in whole and not self.block_size:
             return
         axis = positive_axis(self.kind, self.axis, len(x))
         blocks = -(-x[axis] // self.block_size) if self.block_size > 0 else 0

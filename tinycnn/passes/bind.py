@@ -10,10 +10,13 @@ from tinycnn.ir import Graph, Node, TensorSpec
 from tinycnn.passes.fold_constants import Folder, infer, known
 from tinycnn.passes.rewriter import Rewriter
 
+# What is told of an input: see `bind`.
+Shape = tuple[int, ...] | TensorSpec | None
+
 ONLY_THE_SHAPE = frozenset({"Shape", "Size"})  # operators that read no element of their input
 
 
-def bind(graph: Graph, shapes: Mapping[str, tuple[int, ...]], values: Mapping[str, np.ndarray] | None = None) -> Graph:
+def bind(graph: Graph, shapes: Mapping[str, Shape], values: Mapping[str, np.ndarray] | None = None) -> Graph:
     """The graph for inputs of these shapes: `specs` holds every value whose shape follows from them, and shape
     arithmetic has become constants.
 
@@ -29,7 +32,8 @@ def bind(graph: Graph, shapes: Mapping[str, tuple[int, ...]], values: Mapping[st
         constant shape: int64[2]
         y = Reshape(x, shape)
 
-    shapes  of every graph input, in elements
+    shapes  of every graph input, in elements; for one that the graph knows nothing of, its spec, or None for what is
+            no tensor
     values  of inputs on whose elements shapes depend: they become constants
 
     Where a shape depends on elements that are not known, the value and what follows from it has no spec.
@@ -41,11 +45,12 @@ def bind(graph: Graph, shapes: Mapping[str, tuple[int, ...]], values: Mapping[st
     limit = knobs.MEMORY.get()
     fixed = {name: np.asarray(value) for name, value in (values or {}).items()}
     inputs = {name: bound(name, spec, shapes) for name, spec in graph.inputs.items() if name not in fixed}
-    for name, spec in inputs.items():
+    known_inputs = {name: spec for name, spec in inputs.items() if not spec.is_unknown}
+    for name, spec in known_inputs.items():
         check_size(f"input {name!r}", spec, limit)
     edit = Rewriter(graph.replace(inputs=inputs, constants={**graph.constants, **fixed}, specs={}))
     constants, specs, folder = edit.constants, edit.specs, Folder()
-    specs.update(inputs)
+    specs.update(known_inputs)
     for node in edit:
         read = [known(specs, constants, name) if name else None for name in node.inputs]
         if any(spec is None and name for name, spec in zip(node.inputs, read, strict=True)):
@@ -77,11 +82,14 @@ def foldable(node: Node, arrays: Iterable[np.ndarray | None]) -> bool:
     )
 
 
-def bound(name: str, spec: TensorSpec, shapes: Mapping[str, tuple[int, ...]]) -> TensorSpec:
+def bound(name: str, spec: TensorSpec, shapes: Mapping[str, Shape]) -> TensorSpec:
     """The spec of an input with a given shape. Raises ShapeError when that is absent or contradicts the spec."""
     if name not in shapes:
         raise ShapeError(f"input {name!r} needs a shape")
-    shape = tuple(map(int, shapes[name]))
+    given = shapes[name]
+    if given is None or isinstance(given, TensorSpec):
+        return given or spec
+    shape = tuple(map(int, given))
     declared = spec.shape
     fits = declared is None or (
         len(declared) == len(shape) and all(isinstance(d, str) or d == s for d, s in zip(declared, shape, strict=True))

@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
 from tinycnn.ir import Graph, Node, TensorSpec
 from tinycnn.planner.lower import Options, make_request
 from tinycnn.planner.select import offers
@@ -47,7 +45,8 @@ def has_kernel(graph: Graph, node: Node, options: Options) -> bool:
 
 def infer_missing(graph: Graph) -> Graph:
     """Specs for all values that follow from the inputs'."""
-    specs: dict[str, TensorSpec] = {**graph.specs, **graph.inputs}
+    known = {name: spec for name, spec in graph.inputs.items() if not spec.is_unknown}
+    specs: dict[str, TensorSpec] = {**graph.specs, **known}
     for node in graph.nodes:
         if all(name in specs for name in node.outputs if name):
             continue
@@ -119,7 +118,7 @@ def assemble(
 
 def subgraph(graph: Graph, nodes: list[Node], made: set[str], outputs: tuple[str, ...]) -> Graph:
     read = dict.fromkeys(name for node in nodes for name in node.inputs if name)
-    inputs = {name: graph.specs.get(name, TensorSpec(None, np.dtype(np.float32))) for name in read if name not in made}
+    inputs = {name: graph.specs.get(name, TensorSpec.unknown()) for name in read if name not in made}
     inputs = {name: spec for name, spec in inputs.items() if name not in graph.constants}
     constants = {name: graph.constants[name] for name in read if name in graph.constants}
     return graph.replace(inputs=inputs, outputs=outputs, nodes=tuple(nodes), constants=constants, report=())

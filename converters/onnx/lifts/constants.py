@@ -19,7 +19,8 @@ def constant(call: Call) -> None:
     value = call.take(given[0])
     if given[0] in SCALARS | LISTS:
         value = np.array(value, (SCALARS | LISTS)[given[0]])
-    call.builder.define(call.outputs[0], value)
+    element = next((a.t.data_type for a in call.proto.attribute if a.name == given[0]), 0)
+    call.builder.define(call.outputs[0], value, element)
     call.done = True
 
 
