@@ -44,7 +44,7 @@ def merge_bias(edit: Rewriter, node: Node) -> bool:
         return False
     for x, b in (node.inputs, node.inputs[::-1]):
         gemm, bias = edit.sole(x), edit.constant(b)
-        if gemm is None or bias is None or not takes_bias(edit, gemm, bias.shape):
+        if gemm is None or bias is None or gemm.op != Gemm() or not takes_bias(edit, gemm, bias.shape):
             continue
         edit.replace(node, Gemm(activation=node.op.activation), (*gemm.inputs[:2], b), gemm, name=gemm.name)
         edit.log(node, "fused", f"into Gemm {gemm.name!r}")
@@ -54,4 +54,4 @@ def merge_bias(edit: Rewriter, node: Node) -> bool:
 
 def takes_bias(edit: Rewriter, gemm: Node, bias: tuple[int, ...]) -> bool:
     w = edit.constant(gemm.inputs[1])
-    return gemm.op == Gemm() and not any(gemm.inputs[2:]) and w is not None and bias in (w.shape[1:], (1, w.shape[1]))
+    return not any(gemm.inputs[2:]) and w is not None and bias in (w.shape[1:], (1, w.shape[1]))
