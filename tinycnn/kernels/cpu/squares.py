@@ -9,7 +9,6 @@ from numba.extending import intrinsic
 
 from tinycnn.kernels.cpu.simd import (
     I64,
-    TileType,
     constant_ir,
     intp,
     llvm_type,
@@ -20,6 +19,7 @@ from tinycnn.kernels.cpu.simd import (
     store_ir,
     void,
 )
+from tinycnn.kernels.cpu.tile import TileType
 
 
 def zip_ir(builder: Any, a: Any, b: Any, unit: int, group: int) -> tuple[Any, Any]:
