@@ -12,7 +12,6 @@ import onnx
 import pytest
 from click.testing import CliRunner, Result
 from onnx import TensorProto, helper
-from PIL import Image
 
 import tinycnn
 from tinycnn import knobs
