@@ -24,8 +24,11 @@ OPERATORS: dict[str, tuple[str, tuple[str, ...]]] = {
     "hard_sigmoid": ("HardSigmoid", ("alpha", "beta")),
     "hard_swish": ("HardSwish", ()),
     **{
-        name.lower(): (name, ())
-        for name in "Sigmoid Mish Gelu Tanh Softplus Softsign Exp Log Sqrt Abs Neg Sign Reciprocal Floor Ceil Round Erf".split()
+        kind.lower(): (kind, ())
+        for kind in (
+            "Sigmoid", "Mish", "Gelu", "Tanh", "Softplus", "Softsign", "Exp", "Log", "Sqrt", "Abs", "Neg", "Sign",
+            "Reciprocal", "Floor", "Ceil", "Round", "Erf",
+        )
     },
 }  # fmt: skip
 

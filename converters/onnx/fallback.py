@@ -45,7 +45,9 @@ class OnnxReference(Op):
     def evaluator(self) -> Any:
         from onnx.reference import ReferenceEvaluator
 
-        return ReferenceEvaluator(self.proto)
+        from tinycnn.converters.onnx.control import OPERATORS
+
+        return ReferenceEvaluator(self.proto, new_ops=OPERATORS)
 
     def problem(self) -> str:
         """Why it cannot be computed, "" when it can."""

@@ -26,6 +26,8 @@ PLACEHOLDERS = frozenset({"", "?", "*", "-1", "None", "none", "unk", "unknown"})
 DEPTH = 60
 # Kinds of inputs, beside tensors, that a session takes.
 OPAQUE = frozenset({"sequence_type", "optional_type"})
+# Operators whose further outputs, beyond those of their class, a lift deals with.
+EXTRA = frozenset({"BatchNormalization", "Dropout", "Split"})
 # Operators that only move elements: what a wider dtype carries, they move as well.
 MOVES = frozenset(
     "Identity Reshape Flatten Squeeze Unsqueeze Transpose Slice Split Concat Gather Expand Tile Shape Size".split()
@@ -356,6 +358,8 @@ def fits_class(call: Call, schema: onnx.defs.OpSchema) -> bool:
     if any(fact.coded for fact in (*known, *results)) and call.kind not in MOVES:
         return call.kind == "DequantizeLinear" and known[0].dtype is not None and known[0].dtype.kind in "iu"
     op, dtype = REGISTRY.get(call.kind), known[0].dtype if known else None
+    if op is not None and any(call.outputs[op.results :]) and call.kind not in EXTRA:
+        return False
     if op is None or dtype is None or not op.dtypes or dtype.kind in op.dtypes:
         return True
     label = schema.inputs[0].type_str

@@ -30,7 +30,7 @@ def read(source: Source) -> tuple[ModelProto, str | None]:
         label = "the model's bytes"
         model, folder = parsed(bytes(source), label), None
     elif isinstance(source, str | os.PathLike):
-        path = os.fspath(source)
+        path = os.fsdecode(source)
         label = repr(path)
         model, folder = parsed(content(path), label), os.path.dirname(os.path.abspath(path))
     else:
@@ -52,11 +52,12 @@ def content(path: str) -> bytes:
     try:
         info = os.stat(path)
         if not stat.S_ISREG(info.st_mode):
-            raise ModelFormatError(f"{path!r} is {'a folder' if stat.S_ISDIR(info.st_mode) else 'no file'}, not a model")
+            kind = "a folder" if stat.S_ISDIR(info.st_mode) else "no regular file"
+            raise ModelFormatError(f"{path!r} is {kind}, not a model")
         if info.st_size > knobs.MEMORY.get():
             raise LimitError(f"{path!r} has {info.st_size} bytes, the limit is {knobs.MEMORY.get()}")
         if info.st_size > PROTOBUF_LIMIT:
-            raise ModelFormatError(f"{path!r} has {info.st_size} bytes; no ONNX file is 2 GiB or more, its data lies beside it")
+            raise ModelFormatError(f"{path!r} has {info.st_size} bytes; an ONNX file has less than 2 GiB")
         with open(path, "rb") as file:
             return file.read()
     except (OSError, ValueError) as error:
@@ -97,20 +98,21 @@ def tensor_fields(tensor: TensorProto) -> list[tuple[Any, Any]]:
 
 def check_sizes(graph: GraphProto) -> None:
     """Raises LimitError when all initialisers together are too large, before any is read."""
+    whole = [TensorProto(data_type=s.values.data_type, dims=s.dims) for s in graph.sparse_initializer]
     total = 0
-    for tensor in graph.initializer:
-        dtype = tensors.stored_dtype(tensor.data_type)
-        count = tensors.size(tensor)
+    for tensor in (*graph.initializer, *whole):
+        count, dtype = tensors.size(tensor), tensors.stored_dtype(tensor.data_type)
         total += count * (dtype.itemsize if dtype else 0)
     limit = knobs.MEMORY.get()
     if total > limit:
-        raise LimitError(
-            f"the initialisers need {total} bytes, the limit is {limit}; raise {knobs.MEMORY.name} if you trust the model"
-        )
+        raise LimitError(f"the initialisers need {total} bytes, the limit {knobs.MEMORY.name} is {limit}")
 
 
 def dense(sparse: SparseTensorProto, folder: str | None) -> np.ndarray:
-    """A sparse tensor, written out. Raises ModelFormatError for indices outside its shape, LimitError when too large."""
+    """A sparse tensor, written out.
+
+    Raises ModelFormatError for indices outside its shape, LimitError when it is too large.
+    """
     name, dims = sparse.values.name, tuple(sparse.dims)
     values = tensors.to_array(sparse.values, folder)
     indices = tensors.to_array(sparse.indices, folder)

@@ -44,14 +44,16 @@ def ordered(nodes: Sequence[NodeProto], known: Collection[str], where: str) -> l
     makers: dict[str, int] = {}
     for i, node in enumerate(nodes):
         for output in node.output:
-            if output in known and output or makers.setdefault(output, i) != i and output:
-                raise ModelFormatError(f"{where} defines {output!r} twice, the second time by {node.op_type} {label(node)!r}")
+            if output and (output in known or makers.setdefault(output, i) != i):
+                raise ModelFormatError(f"{where} defines {output!r} twice, the second by {node.op_type} {label(node)!r}")
     waiting, readers = [0] * len(nodes), [list[int]() for _ in nodes]
     for i, node in enumerate(nodes):
         needs = {name for name in (*node.input, *captured(node)) if name and name not in known}
         for name in sorted(needs):
             if name not in makers:
-                raise ModelFormatError(f"{node.op_type} {label(node)!r} reads {name!r}, which nothing in {where} defines")
+                raise ModelFormatError(
+                    f"{node.op_type} {label(node)!r} reads {name!r}, which nothing in {where} defines"
+                )
             readers[makers[name]].append(i)
             waiting[i] += 1
     if all(makers[name] < i for i, node in enumerate(nodes) for name in reads(node, makers)):

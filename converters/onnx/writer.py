@@ -15,7 +15,7 @@ from tinycnn.converters.onnx.facts import Fact
 from tinycnn.converters.onnx.fallback import OnnxReference
 from tinycnn.converters.onnx.reader import PROTOBUF_LIMIT
 from tinycnn.errors import LimitError, ModelFormatError, Problem, UnsupportedModelError
-from tinycnn.ir import Graph, Node, TensorSpec
+from tinycnn.ir import Graph, Node, TensorSpec, computed
 
 OPSET = 21
 IR_VERSION = 10  # the one of onnx 1.16, which brought opset 21
@@ -103,7 +103,7 @@ class Writer:
 
     def open_borders(self) -> None:
         for name, spec in self.graph.inputs.items():
-            self.facts[name] = Fact(facts.computed(spec.dtype), None if spec.shape is None else spec.rank)
+            self.facts[name] = Fact(computed(spec.dtype), None if spec.shape is None else spec.rank)
             if spec.dtype == HALF:
                 self.inside[name] = self.fresh(f"{name}.f32")
                 self.facts[self.inside[name]] = self.facts[name]
@@ -154,9 +154,8 @@ class Writer:
             key: tensors.to_tensor(np.reshape(value, -1), key) if isinstance(value, np.generic | np.ndarray) else value
             for key, value in attributes.items()
         }
-        proto = helper.make_node(
-            kind, [self.inside.get(v, v) for v in inputs], [self.inside.get(v, v) for v in outputs], self.named(name), **given
-        )
+        read, written = ([self.inside.get(value, value) for value in values] for values in (inputs, outputs))
+        proto = helper.make_node(kind, read, written, self.named(name), **given)
         self.track(proto, attributes)
         self.nodes.append(proto)
         return outputs[0]
@@ -223,7 +222,7 @@ def cast(source: str, target: str, element: int) -> NodeProto:
 
 
 def equal(a: Any, b: Any) -> bool:
-    return a is b or type(a) is type(b) and bool(np.array_equal(a, b))
+    return a is b or (type(a) is type(b) and bool(np.array_equal(a, b)))
 
 
 def value_info(name: str, spec: TensorSpec) -> ValueInfoProto:

@@ -29,7 +29,7 @@ def aligned(call: Call) -> None:
 
 
 def reshaped(call: Call, a: str, b: str, axis: int) -> str:
-    """The same by shapes computed when the ranks are known: b reshaped to shape(b) + [1] * (rank(a) - axis - rank(b))."""
+    """The same by shape arithmetic: b reshaped to shape(b) + [1] * (rank(a) - axis - rank(b))."""
     if axis < 0:
         raise call.refusal("a negative axis needs inputs of known rank", attribute="axis")
     shape = call.emit("Shape", [b], role="b.shape")

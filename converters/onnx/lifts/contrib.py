@@ -17,7 +17,10 @@ PARAMETERS = {"LeakyRelu": ("alpha",), "HardSigmoid": ("alpha", "beta"), "Elu": 
 def activate(call: Call, y: str, kind: str, parameters: tuple[float, ...]) -> None:
     """The activation of a fused operator, to the call's output."""
     if kind == "Clip":
-        bounds = [call.constant(value, np.float32, role) for value, role in zip(parameters, ("min", "max"), strict=True)]
+        if len(parameters) != 2:
+            raise call.refusal("Clip needs two of them", attribute="activation_params")
+        low, high = parameters
+        bounds = [call.constant(low, np.float32, "min"), call.constant(high, np.float32, "max")]
         call.emit("Clip", [y, *bounds], call.outputs)
     elif kind in ("Relu", "Sigmoid", "Tanh", "Softplus", "Softsign", "HardSwish", *PARAMETERS):
         attributes = dict(zip(PARAMETERS.get(kind, ()), parameters, strict=False))

@@ -27,6 +27,17 @@ def gemm(call: Call) -> None:
     call.take("broadcast")
 
 
+@lift("Scatter")
+def scatter(call: Call) -> None:
+    """Renamed in opset 11."""
+    call.emit("ScatterElements", call.inputs, call.outputs, axis=call.take("axis", 0))
+
+
+@lift("Scan", last=8)
+def scan(call: Call) -> None:
+    raise call.refusal("its form before opset 9, with an axis of batches, is not known here", remedy="export to opset 9")
+
+
 @lift("GridSample", last=19)
 def grid_sample(call: Call) -> None:
     names = {"bilinear": "linear", "bicubic": "cubic"}

@@ -8,12 +8,17 @@ TRAINED = "export the model in evaluation mode"
 
 @lift("BatchNormalization")
 def batch_normalization(call: Call) -> None:
-    """Only with given statistics. Without `spatial` (before opset 9) these lie per element instead of per channel."""
-    call.take("momentum")
+    """With given statistics; those of the batch itself, which training_mode asks for, are left to the evaluator.
+
+    Without `spatial` (before opset 9) they lie per element instead of per channel.
+    """
+    if call.attributes.get("training_mode", 0):
+        call.left = True
+        return
+    for name in ("momentum", "training_mode"):
+        call.take(name)
     tested = call.take("is_test", 0)
     spatial = call.take("spatial", 1)
-    if call.take("training_mode", 0):
-        raise call.refusal("statistics of the batch itself are not computed here", "training_mode", TRAINED)
     if call.opset < 14 and not tested and any(call.outputs[1:]):
         raise call.refusal("several outputs mean training before opset 14", remedy=TRAINED)
     del call.outputs[1:]

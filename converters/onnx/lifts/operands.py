@@ -85,7 +85,7 @@ def top_k(call: Call) -> None:
 def tile(call: Call) -> None:
     tiles, axis, rank = call.value(1), call.value(2), call.fact(0).rank
     if tiles is None or axis is None or rank is None:
-        raise call.refusal("tiles and axis must be constants and the rank of the input known", remedy="export to opset 6")
+        raise call.refusal("tiles, axis and the rank of the input must be known", remedy="export to opset 6 or newer")
     repeats = np.ones(rank, np.int64)
     repeats[int(axis.item())] = int(tiles.item())
     call.inputs[1:] = [call.axes(repeats.tolist(), "repeats")]
@@ -93,7 +93,10 @@ def tile(call: Call) -> None:
 
 @lift("Crop")
 def crop(call: Call) -> None:
-    """An experimental operator of opset 1: border (left, top, right, bottom) cut off, or `scale` (h, w) kept after it."""
+    """border (left, top, right, bottom) is cut off; with scale (h, w), so much is kept after the left and top border.
+
+    Source: an experimental operator of opset 1.
+    """
     border, scale = call.ints("border"), call.ints("scale")
     if border is None or len(border) != 4:
         raise call.refusal("it must be four integers: left, top, right, bottom", attribute="border")

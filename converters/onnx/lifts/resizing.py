@@ -27,8 +27,21 @@ def upsample(call: Call) -> None:
 
 @lift("Resize", last=10)
 def resize(call: Call) -> None:
-    call.inputs[1:] = ["", call.required(1)]
+    """Opset 10 left open which element is the nearest; onnxruntime takes the next one along axes that shrink."""
+    scales = call.value(1)
     call.attributes.update(OLD_COORDINATES)
+    if scales is not None and call.attributes.get("mode", "nearest") == "nearest" and (scales < 1).any():
+        if (scales > 1).any():
+            grown = call.constant(np.maximum(scales, 1), np.float32, "grown.scales")
+            call.inputs[0] = call.emit("Resize", [call.required(0), "", grown], role="grown", **call.attributes)
+            call.inputs[1] = call.constant(np.minimum(scales, 1), np.float32, "shrunk.scales")
+        call.attributes["nearest_mode"] = "ceil"
+    call.inputs[1:] = ["", call.required(1)]
+
+
+@lift("Resize", first=18)
+def antialias(call: Call) -> None:
+    call.left = call.left or bool(call.attributes.get("antialias", 0))
 
 
 @lift("Resize", first=11)
