@@ -14,8 +14,8 @@ class Loop(OpRun):
     holds; values from around the body are seen in it. Without a trip a scanned output is empty, in the type that the
     body declares.
 
-    Source: ONNX Loop, opset 25. The evaluator's own stacks rows, which suits only vectors, and takes an absent condition
-    for false.
+    Source: ONNX Loop, opset 25. The evaluator's own stacks rows, which suits only vectors, and takes an absent
+    condition for false.
     """
 
     def need_context(self) -> bool:
@@ -42,8 +42,9 @@ class Loop(OpRun):
 
 
 def stacked(entries: list[np.ndarray], declared: TypeProto) -> np.ndarray:
-    """The entries along a new first axis. declared: the type of one; sizes that it leaves open are 0 where there is none.
+    """The entries along a new first axis.
 
+    declared  the type of one entry; sizes that it leaves open are 0 where there is no entry
     Raises ValueError when there is no entry and no declared shape.
     """
     if entries:

@@ -5,9 +5,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import onnx
-from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
+from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto
 
 from tinycnn import knobs
 from tinycnn.converters.onnx import attributes, facts, fallback, reader, structure, tensors
@@ -26,8 +25,6 @@ PLACEHOLDERS = frozenset({"", "?", "*", "-1", "None", "none", "unk", "unknown"})
 DEPTH = 60
 # Kinds of inputs, beside tensors, that a session takes.
 OPAQUE = frozenset({"sequence_type", "optional_type"})
-# Operators whose further outputs, beyond those of their class, a lift deals with.
-EXTRA = frozenset({"BatchNormalization", "Dropout", "Split"})
 # Operators that only move elements: what a wider dtype carries, they move as well.
 MOVES = frozenset(
     "Identity Reshape Flatten Squeeze Unsqueeze Transpose Slice Split Concat Gather Expand Tile Shape Size".split()
@@ -183,6 +180,8 @@ class Importer:
             item.rewrite(call)
             if call.done:
                 return
+            if call.left:
+                break
             if item.last < NEWEST and not domain:
                 lifted = True
         if schema is None or schema.deprecated:
@@ -229,7 +228,8 @@ class Importer:
         if len(node.input) > len(function.input) or len(node.output) > len(function.output):
             raise ModelFormatError(f"{node.op_type} {label!r} does not fit its function's inputs and outputs")
         given = {a.name: a for a in function.attribute_proto} | dict(protos)
-        names = ChainMap({formal: scope.names[actual] for formal, actual in zip(function.input, node.input) if actual})
+        operands = zip(function.input, node.input, strict=False)
+        names = ChainMap({formal: scope.names[actual] for formal, actual in operands if actual})
         own = {"" if o.domain in STANDARD else o.domain: o.version for o in function.opset_import}
         inner = Scope(names, own or scope.opsets, given, f"{label}/", scope.depth + 1)
         absent = set(function.input) - set(names)
@@ -348,17 +348,17 @@ def check_attributes(call: Call, schema: onnx.defs.OpSchema) -> None:
 
 
 def fits_class(call: Call, schema: onnx.defs.OpSchema) -> bool:
-    """Whether an operator's class, or a lift, computes it on values of these types."""
+    """Whether an operator's class, or a lift, computes this call: its outputs, on inputs of these types."""
     known = [call.fact(i) for i in range(len(call.inputs))]
     results = facts.outputs(schema, known, call.attributes, len(call.outputs))
-    if call.kind in ("Constant", "If", "Loop"):
+    if call.kind == "Constant":
         return True
     if any(fact.opaque for fact in (*known, *results)):
         return False
     if any(fact.coded for fact in (*known, *results)) and call.kind not in MOVES:
         return call.kind == "DequantizeLinear" and known[0].dtype is not None and known[0].dtype.kind in "iu"
     op, dtype = REGISTRY.get(call.kind), known[0].dtype if known else None
-    if op is not None and any(call.outputs[op.results :]) and call.kind not in EXTRA:
+    if op is not None and any(call.outputs[op.results :]) and call.kind != "BatchNormalization":
         return False
     if op is None or dtype is None or not op.dtypes or dtype.kind in op.dtypes:
         return True

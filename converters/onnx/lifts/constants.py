@@ -28,7 +28,7 @@ def constant(call: Call) -> None:
 def dropout(call: Call) -> None:
     """Identity at inference, or scaling by the keep probability where the network was trained with the original scheme.
 
-    Source: Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, JMLR 15 (2014), sec. 4.
+    Source: Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, JMLR 15 (2014), 4.
     """
     x = call.required(0)
     training = call.value(2)

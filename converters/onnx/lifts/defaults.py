@@ -35,7 +35,7 @@ def scatter(call: Call) -> None:
 
 @lift("Scan", last=8)
 def scan(call: Call) -> None:
-    raise call.refusal("its form before opset 9, with an axis of batches, is not known here", remedy="export to opset 9")
+    raise call.refusal("its form before opset 9, with an axis of batches, is unknown here", remedy="export to opset 9")
 
 
 @lift("GridSample", last=19)
