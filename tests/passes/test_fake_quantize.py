@@ -17,7 +17,8 @@ from tinycnn.passes.fake_quantize import fake_quantize
 Q, DQ = QuantizeLinear(), DequantizeLinear()
 CONSTANTS = {
     "s": np.float32(0.05), "z": np.uint8(100), "s2": np.float32(0.05), "z2": np.uint8(100),
-    "z3": np.uint8(101), "i": np.int8(3), "t": np.float32(0.06), "cs": np.array([0.1, 0.2, 0.3]), "cz": np.array([1, 2, 3], np.int8),
+    "z3": np.uint8(101), "i": np.int8(3), "t": np.float32(0.06),
+    "cs": np.array([0.1, 0.2, 0.3]), "cz": np.array([1, 2, 3], np.int8),
 }  # fmt: skip
 
 

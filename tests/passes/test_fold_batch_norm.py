@@ -5,14 +5,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.passes.network import applied, kinds, network, nodes, weights
+from tests.passes.network import Line, applied, kinds, network, nodes, weights
 from tinycnn.ir import Graph
+from tinycnn.ops.average_pool import AveragePool
 from tinycnn.ops.batch_normalization import BatchNormalization
+from tinycnn.ops.concat import Concat
 from tinycnn.ops.conv import Conv
 from tinycnn.ops.conv_transpose import ConvTranspose
 from tinycnn.ops.gemm import Gemm
+from tinycnn.ops.global_average_pool import GlobalAveragePool
+from tinycnn.ops.max_pool import MaxPool
 from tinycnn.ops.op import Op
 from tinycnn.ops.relu import Relu
+from tinycnn.ops.resize import Resize
 from tinycnn.passes.fold_batch_norm import fold_batch_norm
 
 
@@ -103,6 +108,60 @@ def test_one_after_another_is_one() -> None:
         {**statistics(3), **{k * 2: v for k, v in statistics(3, seed=9).items()}},
     )
     assert nodes(applied(fold_batch_norm, graph)) == ["y = ScaleShift(x, a.scale, a.shift)"]
+
+
+@pytest.mark.parametrize(
+    "op, read",
+    [
+        (AveragePool((2, 2), pads=(1, 0, 0, 1)), "a"),
+        (GlobalAveragePool(), "a"),
+        (Resize("linear", "align_corners"), "a - twice"),
+        (Resize("cubic", "half_pixel", axes=(2, 3)), "a - - sizes"),
+    ],
+    ids=str,
+)
+def test_it_passes_through_means(op: Op, read: str) -> None:
+    constants = {
+        "w": weights(5, 3, 3, 2),
+        "twice": np.array([1.0, 1, 2, 2]),
+        "sizes": np.array([9, 11]),
+        **statistics(5),
+    }
+    graph = network([("a", Conv(), "x w"), ("r", op, read), ("y", BatchNormalization(), "r g b m v")], constants)
+    assert kinds(applied(fold_batch_norm, graph)) == ["Conv", op.kind]
+
+
+def test_it_is_shared_out_to_the_branches_of_a_concatenation() -> None:
+    lines: list[Line] = [
+        ("a", Conv(), "x w"), ("e", ConvTranspose(pads=(0, 0, 1, 1)), "x t"),
+        ("p", MaxPool((3, 3), pads=(1, 1, 1, 1)), "x"), ("c", Concat(1), "a e"), ("y", BatchNormalization(), "c g b m v"),
+    ]  # fmt: skip
+    constants = {"w": weights(2, 3, 1, 1), "t": weights(3, 3, 2, 2), **statistics(5)}
+    after = applied(fold_batch_norm, network(lines, constants))
+    assert nodes(after) == [
+        "a = Conv(x, w, a.bias)", "e = ConvTranspose[pads=(0, 0, 1, 1)](x, t, e.bias)", "y = Concat[axis=1](a, e)",
+    ]  # fmt: skip
+    lines[3:] = [("c", Concat(1), "a p"), lines[4]]
+    assert "ScaleShift" in kinds(applied(fold_batch_norm, network(lines, constants)))
+
+
+@pytest.mark.parametrize(
+    "op, read",
+    [
+        (AveragePool((2, 2), pads=(1, 0, 0, 1), count_include_pad=1), "a"),
+        (MaxPool((2, 2)), "a"),
+        (Resize("linear", "asymmetric"), "a - channels"),
+    ],
+    ids=str,
+)
+def test_it_stays_behind_other_operators(op: Op, read: str) -> None:
+    constants = {
+        "w": weights(5, 3, 3, 2),
+        "channels": np.array([1.0, 1.4, 1, 1]),
+        **statistics(7 if "chan" in read else 5),
+    }
+    graph = network([("a", Conv(), "x w"), ("r", op, read), ("y", BatchNormalization(), "r g b m v")], constants)
+    assert "ScaleShift" in kinds(applied(fold_batch_norm, graph))
 
 
 @pytest.mark.parametrize("outputs", ["y a", "y z"])

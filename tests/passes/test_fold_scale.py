@@ -142,8 +142,8 @@ def test_dropout_scaling_changes_weights_and_nothing_else() -> None:
     """A classifier whose every layer was trained with dropout that scaled nothing: only layers are left."""
     lines: list[Line] = [
         ("a", Conv(pads=(1, 1, 1, 1)), "x w1"), ("r", Relu(), "a"), ("k", Mul(), "r s"),
-        ("p", MaxPool((2, 2), (2, 2)), "k"), ("f", Flatten(), "p"), ("g", Gemm(), "f g1 b6"), ("h", Relu(), "g"), ("i", Mul(), "h half"),
-        ("y", Gemm(transB=1), "i g2"),
+        ("p", MaxPool((2, 2), (2, 2)), "k"), ("f", Flatten(), "p"), ("g", Gemm(), "f g1 b6"),
+        ("h", Relu(), "g"), ("i", Mul(), "h half"), ("y", Gemm(transB=1), "i g2"),
     ]  # fmt: skip
     constants = {
         "w1": weights(5, 3, 3, 3), "g1": weights(30, 6), "b6": weights(6), "g2": weights(4, 6), "s": np.float32(0.8),

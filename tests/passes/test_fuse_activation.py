@@ -4,18 +4,23 @@ import numpy as np
 import pytest
 
 from tests.numerics import EXACT
-from tests.passes.network import applied, bound, network, nodes, weights
+from tests.passes.network import Line, applied, bound, kinds, network, nodes, weights
 from tinycnn.ops import Op
 from tinycnn.ops.activation import Activation
 from tinycnn.ops.add import Add
+from tinycnn.ops.average_pool import AveragePool
 from tinycnn.ops.clip import Clip
+from tinycnn.ops.concat import Concat
 from tinycnn.ops.conv import Conv
 from tinycnn.ops.conv_transpose import ConvTranspose
+from tinycnn.ops.flatten import Flatten
 from tinycnn.ops.leaky_relu import LeakyRelu
+from tinycnn.ops.max_pool import MaxPool
 from tinycnn.ops.prelu import PRelu
 from tinycnn.ops.relu import Relu
 from tinycnn.ops.scale_shift import ScaleShift
 from tinycnn.ops.sigmoid import Sigmoid
+from tinycnn.ops.transpose import Transpose
 from tinycnn.passes.fuse_activation import fuse_activation
 
 CONSTANTS = {
@@ -77,6 +82,42 @@ def test_only_one_function_fits() -> None:
 )
 def test_refusals(lines: list[tuple[str, Op, str]], outputs: str) -> None:
     graph = network(lines, CONSTANTS, outputs=outputs)
+    assert fuse_activation(graph) is graph
+
+
+@pytest.mark.parametrize(
+    "lines, expected",
+    [
+        ([("a", Conv(), "x w"), ("b", MaxPool((2, 2)), "a"), ("y", Relu(), "b")], ["Conv", "MaxPool"]),
+        ([("a", Conv(), "x w"), ("b", Flatten(), "a"), ("y", Sigmoid(), "b")], ["Conv", "Flatten"]),
+        ([("a", Conv(), "x w"), ("b", Transpose(), "a"), ("y", Sigmoid(), "b")], ["Conv", "Transpose"]),
+        (
+            [("a", Conv(), "x w"), ("b", Conv(), "x w c"), ("d", Concat(1), "a b"), ("y", Relu(), "d")],
+            ["Conv", "Conv", "Concat"],
+        ),
+    ],
+    ids=["MaxPool", "Flatten", "Transpose", "Concat"],
+)
+def test_it_passes_through_what_only_moves_elements(lines: list[Line], expected: list[str]) -> None:
+    after = applied(fuse_activation, network(lines, CONSTANTS))
+    assert kinds(after) == expected and after.nodes[-1].outputs == ("y",)
+    assert all(node.op.activation is not None for node in after.nodes if isinstance(node.op, Conv))
+
+
+@pytest.mark.parametrize(
+    "lines, outputs",
+    [
+        ([("a", Conv(), "x w"), ("b", MaxPool((2, 2)), "a"), ("y", LeakyRelu(-0.5), "b")], "y"),
+        ([("a", Conv(), "x w"), ("b", MaxPool((2, 2)), "a"), ("y", Sigmoid(), "b")], "y"),
+        ([("a", Conv(), "x w"), ("b", MaxPool((2, 2)), "a"), ("y", Relu(), "b")], "y a"),
+        ([("a", Conv(), "x w"), ("d", Concat(1), "a a"), ("y", Relu(), "d")], "y"),
+        ([("a", Conv(), "x w"), ("b", MaxPool((1, 1)), "x"), ("d", Concat(0), "a b"), ("y", Relu(), "d")], "y"),
+        ([("a", Conv(), "x w"), ("b", AveragePool((2, 2)), "a"), ("y", Relu(), "b")], "y"),
+    ],
+    ids=["decreasing", "costly before a pool", "graph output", "twice the same", "a branch without room", "not a move"],
+)
+def test_it_stays_behind_other_operators(lines: list[Line], outputs: str) -> None:
+    graph = network(lines, {**CONSTANTS, "w": weights(3, 3, 1, 1)}, outputs=outputs)
     assert fuse_activation(graph) is graph
 
 

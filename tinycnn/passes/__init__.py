@@ -9,6 +9,7 @@ from tinycnn.passes.drop_noops import drop_noops
 from tinycnn.passes.fake_quantize import fake_quantize
 from tinycnn.passes.fold_batch_norm import fold_batch_norm
 from tinycnn.passes.fold_constants import fold_constants
+from tinycnn.passes.fold_focus import fold_focus
 from tinycnn.passes.fold_pad import fold_pad
 from tinycnn.passes.fold_scale import fold_scale
 from tinycnn.passes.fuse_activation import fuse_activation
@@ -17,6 +18,7 @@ from tinycnn.passes.merge_matmul_add import merge_matmul_add
 from tinycnn.passes.merge_reshapes import merge_reshapes
 from tinycnn.passes.recognise_clip import recognise_clip
 from tinycnn.passes.recognise_global_pool import recognise_global_pool
+from tinycnn.passes.recognise_scale_shift import recognise_scale_shift
 from tinycnn.passes.recognise_shuffle import recognise_shuffle
 from tinycnn.passes.recognise_swish import recognise_swish
 
@@ -33,6 +35,7 @@ LOAD: tuple[Pass, ...] = (
     fold_batch_norm,
     fold_scale,
     fold_pad,
+    fold_focus,
     fuse_activation,
 )
 
@@ -44,6 +47,7 @@ BIND: tuple[Pass, ...] = (
     recognise_global_pool,
     merge_reshapes,
     merge_matmul_add,
+    recognise_scale_shift,
     fuse_activation,
     fuse_residual,
 )

@@ -5,7 +5,9 @@ import numpy as np
 from tinycnn.ir import Graph, Node
 from tinycnn.ops.batch_normalization import BatchNormalization
 from tinycnn.ops.scale_shift import ScaleShift
-from tinycnn.passes.absorb import Affine, absorb_after, absorb_before
+from tinycnn.passes.absorb_after import source
+from tinycnn.passes.absorb_before import absorb_before
+from tinycnn.passes.affine import Affine
 from tinycnn.passes.rewriter import Rewriter
 
 
@@ -18,9 +20,10 @@ def fold_batch_norm(graph: Graph) -> Graph:
     After
         y = Conv(x, w', b')      w' = w s, b' = beta - mean s, s = gamma / sqrt(var + epsilon)
 
-    Before Conv, ConvTranspose, Gemm and ScaleShift with constant weights, if nothing else reads `a`. Otherwise into a
-    Conv, ConvTranspose or Gemm after it that alone reads `y`, where that is exact: where no padding, which is not
-    shifted, stands beside shifted values. Numerics: rounding; factors are computed in float64.
+    Into Conv, ConvTranspose, Gemm and ScaleShift with constant weights before it, if nothing else reads `a`; also
+    through Resize, AveragePool and Concat, of which then every input comes from one. Otherwise into a Conv,
+    ConvTranspose or Gemm after it that alone reads `y`, where that is exact: where no padding, which is not shifted,
+    stands beside shifted values. Numerics: rounding; factors are computed in float64.
 
     Source: Jacob et al., arXiv:1712.05877, section 3.2.
     """
@@ -35,11 +38,10 @@ def fold_into_producer(edit: Rewriter, node: Node) -> bool:
     affine = affine_of(edit, node)
     if affine is None or not affine.is_finite:
         return False
-    before = edit.sole(node.inputs[0])
-    absorbed = absorb_after(edit, before, affine) if before is not None else None
-    if before is not None and absorbed is not None:
-        edit.replace(node, *absorbed, before, name=before.name)
-        edit.log(node, "folded", f"into {before.kind} {before.name!r}")
+    before = source(edit, node.inputs[0])
+    if before is not None and before.absorb(edit, affine):
+        edit.log(node, "folded", f"into {before}")
+        edit.bypass(node, node.inputs[0], takes_name=True)
     elif len(affine.scale) == 1 and edit.rank(node.inputs[0]) in (None, 1):
         return False  # a vector has one channel, but no axis for it
     else:

@@ -22,7 +22,9 @@ from tinycnn.ops.squeeze import Squeeze
 from tinycnn.ops.sub import Sub
 from tinycnn.ops.transpose import Transpose
 from tinycnn.ops.unsqueeze import Unsqueeze
-from tinycnn.passes.absorb import Affine, absorb_after, absorb_before, channels_after, channels_before
+from tinycnn.passes.absorb_after import channels_after, source
+from tinycnn.passes.absorb_before import absorb_before, channels_before
+from tinycnn.passes.affine import Affine
 from tinycnn.passes.ranks import ranks
 from tinycnn.passes.rewriter import Rewriter
 
@@ -50,7 +52,8 @@ def fold_scale(graph: Graph) -> Graph:
         y = Gemm(Flatten(d), v s)
 
     Constants are scalars or one number per channel. Before: Add, Sub, Mul and Div after a Conv, ConvTranspose, Gemm
-    or ScaleShift of which nothing else reads the output. After: the next such operator, if nothing else reads what lies
+    or ScaleShift of which nothing else reads the output, also through Resize, AveragePool and Concat. After: the next
+    such operator, if nothing else reads what lies
     between; a shift only without padding; a scalar factor also through functions with f(s x) = s f(x), for positive s
     only also through MaxPool and Relu. So the keep probability of a dropout ends in the weights of the next layer.
     Numerics: rounding.
@@ -104,18 +107,17 @@ def is_per_channel(constant: np.ndarray, rank: int, channels: int) -> bool:
 
 def fold_into_producer(edit: Rewriter, node: Node, rank: dict[str, int]) -> bool:
     found = operands(edit, node)
-    before = edit.sole(found[0]) if found else None
-    size = channels_after(edit, before) if before is not None else None
-    if found is None or before is None or size is None:
+    before = source(edit, found[0]) if found else None
+    if found is None or before is None:
         return False
     x, constant = found
-    if not is_per_channel(constant, size[1] or rank.get(x, 1), size[0]):
+    channels = sum(before.channels)
+    if not is_per_channel(constant, before.rank or rank.get(x, 1), channels):
         return False
-    absorbed = absorb_after(edit, before, affine_of(node, x, constant))
-    if absorbed is None:
+    if not before.absorb(edit, affine_of(node, x, constant)):
         return False
-    edit.replace(node, *absorbed, before, name=before.name)
-    edit.log(node, "folded", f"into {before.kind} {before.name!r}")
+    edit.log(node, "folded", f"into {before}")
+    edit.bypass(node, x, takes_name=True)
     return True
 
 

@@ -94,15 +94,25 @@ class Rewriter:
         self.write(written)
         return written
 
-    def bypass(self, node: Node, value: str) -> None:
-        """Drops a node whose only output equals `value`, which takes its name where that must survive."""
+    def amend(self, node: Node, op: Operator, inputs: Sequence[str]) -> None:
+        """Gives a kept node another operator and other inputs, where it stands: constants, or values that it read."""
+        place = self._place[next(filter(None, node.outputs))]
+        self.uses.subtract(node.inputs)
+        self.uses.update(inputs)
+        self._written[place] = Node(op, tuple(inputs), node.outputs, node.name)
+        self._changed = True
+
+    def bypass(self, node: Node, value: str, takes_name: bool = False) -> None:
+        """Drops a node whose only output equals `value`, which takes its name where that must survive, or on request
+        wherever that is possible."""
         (output,) = node.outputs
         value = self.name(value)
         self.drop(node)
-        if output not in self.outputs:
-            self._rename(output, value)
-        elif value in self.outputs or value not in self._place:
+        movable = value not in self.outputs and value in self._place
+        if output in self.outputs and not movable:
             self.write(node)
+        elif output not in self.outputs and not (takes_name and movable):
+            self._rename(output, value)
         else:
             place = self._place[value]
             producer = self._written[place]
