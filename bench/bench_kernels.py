@@ -72,7 +72,7 @@ def step_alone(program: Program) -> tuple[Executor, Callable[[], object]]:
 def test_convolution(benchmark, shape: Shape, algorithm: str) -> None:  # type: ignore[no-untyped-def]
     graph, target = graph_of(shape), isa.current()
     options = Options(target, 1, {"": algorithm})
-    choices = offers(make_request(graph, graph.nodes[0], {"x": "plain"}, options))
+    choices = list(offers(make_request(graph, graph.nodes[0], {"x": "plain"}, options)))
     if algorithm not in {choice.algorithm for choice in choices}:
         pytest.skip(f"{algorithm} does not apply")
     program = write(graph, options, WeightStore())
