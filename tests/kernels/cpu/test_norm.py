@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.kernels.cpu.every import outputs, sample
+from tests.numerics import ROUNDING, assert_close
 from tinycnn.kernels.cpu import isa
 from tinycnn.ops import REGISTRY
 
@@ -24,6 +25,19 @@ def test_instance_normalization(shape, name):
     arrays = [sample(shape) * 3 + 5, sample(shape[1:2], 1), sample(shape[1:2], 2)]
     layouts = check(REGISTRY["InstanceNormalization"](epsilon=1e-3), arrays, name)
     assert layouts == ({"plain", "blocked"} if len(shape) in (3, 4) else {"plain"})
+
+
+@pytest.mark.parametrize("name", isa.ISAS)
+def test_a_mean_far_from_zero_and_millions_of_small_deviations_cost_no_accuracy(name):
+    """Rows of half a million numbers around 2000, most of them near their mean and a few far from it."""
+    rng = np.random.default_rng(5)
+    x = 2000 + 0.5 * rng.standard_normal((1, 2, 512, 1001)).astype(np.float32)
+    x[:, :, :3] += 400
+    arrays = [x, sample((2,), 1), sample((2,), 2)]
+    op = REGISTRY["InstanceNormalization"](epsilon=1e-5)
+    (wanted,) = op.reference(*arrays)
+    for _, y in outputs(op, arrays, name, (1, 2)):
+        assert_close(y, wanted, ROUNDING(64), np.abs(wanted).max())
 
 
 @pytest.mark.parametrize("name", isa.ISAS)

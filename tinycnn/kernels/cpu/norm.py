@@ -2,7 +2,7 @@
 
 y = (x - mean) / sqrt(variance + epsilon) * scale + bias, mean and variance taken over a row in two passes, of which the
 second corrects the first: a mean that is large beside the deviation costs no accuracy.
-Source: Chan, Golub, LeVeque, The American Statistician 37 (1983), algorithm 1.1 to 1.8, the corrected two-pass one.
+Source: Chan, Golub, LeVeque, The American Statistician 37 (1983), the corrected two-pass algorithm.
 """
 
 import functools
@@ -20,6 +20,7 @@ from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, c
 
 BLOCKED = fields("x:addr scale:addr bias:addr y:addr n c pixels epsilon:f32")
 PLAIN = fields("x:addr scale:addr bias:addr y:addr rows period channels pixels epsilon:f32")
+RUN = 256  # vectors that are summed on their own: beside a total of millions, small numbers would be lost
 
 
 def blocked_ranges(lanes: int, v: SimpleNamespace) -> Iterable[Range]:
@@ -52,29 +53,38 @@ def normalize_blocked(isa: str) -> Kernel:
 
         @inline
         def total(x, pixels):
-            a = b = c = d = splat(0.0)
+            result = splat(0.0)
             stop = x + pixels * size
-            while x + 3 * size < stop:
-                a, b, c, d = a + load(x), b + load(x + size), c + load(x + 2 * size), d + load(x + 3 * size)
-                x += 4 * size
             while x < stop:
-                a = a + load(x)
-                x += size
-            return (a + b) + (c + d)
+                a = b = c = d = splat(0.0)
+                end = min(stop, x + RUN * size)
+                while x + 3 * size < end:
+                    a, b, c, d = a + load(x), b + load(x + size), c + load(x + 2 * size), d + load(x + 3 * size)
+                    x += 4 * size
+                while x < end:
+                    a = a + load(x)
+                    x += size
+                result = result + ((a + b) + (c + d))
+            return result
 
         @inline
         def deviations(x, pixels, center):
             """Sums over the pixels of x - center and of its square."""
-            a = b = aa = bb = splat(0.0)
+            rest = squares = splat(0.0)
             stop = x + pixels * size
-            while x + size < stop:
-                d, e = load(x) - center, load(x + size) - center
-                a, b, aa, bb = a + d, b + e, fma(d, d, aa), fma(e, e, bb)
-                x += 2 * size
-            if x < stop:
-                d = load(x) - center
-                a, aa = a + d, fma(d, d, aa)
-            return a + b, aa + bb
+            while x < stop:
+                a = b = aa = bb = splat(0.0)
+                end = min(stop, x + RUN * size)
+                while x + size < end:
+                    d, e = load(x) - center, load(x + size) - center
+                    a, b, aa, bb = a + d, b + e, fma(d, d, aa), fma(e, e, bb)
+                    x += 2 * size
+                if x < end:
+                    d = load(x) - center
+                    a, aa = a + d, fma(d, d, aa)
+                    x += size
+                rest, squares = rest + (a + b), squares + (aa + bb)
+            return rest, squares
 
         def body(x, scale, bias, y, n, c, pixels, epsilon, thread, threads):
             per_pixel = splat(1.0) / splat(pixels)
@@ -114,32 +124,39 @@ def normalize_plain(isa: str) -> Kernel:
         def total(x, count):
             rest = count % lanes
             stop = x + 4 * (count - rest)
-            a = load_part(stop, rest)
-            b = c = d = splat(0.0)
-            while x + 3 * size < stop:
-                a, b, c, d = a + load(x), b + load(x + size), c + load(x + 2 * size), d + load(x + 3 * size)
-                x += 4 * size
+            result = load_part(stop, rest)
             while x < stop:
-                a = a + load(x)
-                x += size
-            return splat(lane_sum((a + b) + (c + d)))
+                a = b = c = d = splat(0.0)
+                end = min(stop, x + RUN * size)
+                while x + 3 * size < end:
+                    a, b, c, d = a + load(x), b + load(x + size), c + load(x + 2 * size), d + load(x + 3 * size)
+                    x += 4 * size
+                while x < end:
+                    a = a + load(x)
+                    x += size
+                result = result + ((a + b) + (c + d))
+            return splat(lane_sum(result))
 
         @inline
         def deviations(x, count, center):
             """Sums over the row of x - center and of its square, in every lane."""
             rest = count % lanes
             stop = x + 4 * (count - rest)
-            a = load_or(stop, rest, center) - center
-            aa = a * a
-            b = bb = splat(0.0)
-            while x + size < stop:
-                d, e = load(x) - center, load(x + size) - center
-                a, b, aa, bb = a + d, b + e, fma(d, d, aa), fma(e, e, bb)
-                x += 2 * size
-            if x < stop:
-                d = load(x) - center
-                a, aa = a + d, fma(d, d, aa)
-            return splat(lane_sum(a + b)), splat(lane_sum(aa + bb))
+            remainder = load_or(stop, rest, center) - center
+            squares = remainder * remainder
+            while x < stop:
+                a = b = aa = bb = splat(0.0)
+                end = min(stop, x + RUN * size)
+                while x + size < end:
+                    d, e = load(x) - center, load(x + size) - center
+                    a, b, aa, bb = a + d, b + e, fma(d, d, aa), fma(e, e, bb)
+                    x += 2 * size
+                if x < end:
+                    d = load(x) - center
+                    a, aa = a + d, fma(d, d, aa)
+                    x += size
+                remainder, squares = remainder + (a + b), squares + (aa + bb)
+            return splat(lane_sum(remainder)), splat(lane_sum(squares))
 
         @inline
         def spread(x, y, count, mean, factor, shift):
