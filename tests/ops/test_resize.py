@@ -66,6 +66,13 @@ def test_resize(case, oracle):
     check(case, oracle)
 
 
+def test_ends_align_with_sizes_that_are_not_whole():
+    """[1, 2, 3, 4] at 0.8: 3.2 elements, of which the third is at 2 * 3 / 2.2."""
+    op = Resize(mode="linear", coordinate_transformation_mode="align_corners")
+    (y,) = op.reference(np.array([1, 2, 3, 4], np.float32), None, scales(0.8))
+    np.testing.assert_allclose(y, [1, 1 + 3 / 2.2, 1 + 6 / 2.2], rtol=1e-6)
+
+
 def test_nearest_of_the_eleventh_opset():
     (y,) = Resize(coordinate_transformation_mode="tf_half_pixel_for_nn", nearest_mode="floor", axes=(0,)).reference(
         np.arange(3), None, None, np.array([6])
@@ -89,7 +96,6 @@ def test_nearest_of_the_eleventh_opset():
         (Resize(axes=(2, 2)), (X, None, scales(2, 2)), "twice"),
         (Resize(), (X, None, None, np.array([2, 3, -1, 3])), "cannot become"),
         (Resize(), (draw(1, 0, 2, 2), None, None, np.array([1, 3, 2, 2])), "cannot become"),
-        (Resize(coordinate_transformation_mode="align_corners"), (X, None, scales(1, 1, 1.5, 2)), "whole sizes"),
         (Resize(coordinate_transformation_mode="tf_crop_and_resize"), UP, "roi of 8"),
         (Resize(mode="linear"), (X.astype(np.uint8), None, scales(1, 1, 2, 2)), "uint8"),
     ],

@@ -15,21 +15,30 @@ from tinycnn.ops.shapes import Shape, integers, positive_axes, written
 
 @dataclass(frozen=True)
 class Axis:
-    """How one axis is resized: from `size` elements to `out`, at `scale`; start and end are its region of interest."""
+    """How one axis is resized: from `size` elements to `out`, at `scale`; start and end are its region of interest.
+
+    length is size * scale before it is rounded down to `out`, where scales give no whole size; else 0.
+    """
 
     size: int
     out: int
     scale: float | np.floating
     start: float | np.floating = 0.0
     end: float | np.floating = 1.0
+    length: float | np.floating = 0.0
+
+    @property
+    def last(self) -> float | np.floating:
+        """The position, among output elements, that falls on the last element where ends are aligned."""
+        return (self.length or self.out) - 1
 
 
 def _stretched(x: np.ndarray, a: Axis) -> np.ndarray:
     """The ends of the region of interest on the first and last element."""
     length = a.size - 1
-    if a.out == 1:
+    if a.last == 0:
         return np.full_like(x, 0.5 * (a.start + a.end) * length)
-    return a.start * length + x * (a.end - a.start) * length / (a.out - 1)
+    return a.start * length + x * (a.end - a.start) * length / a.last
 
 
 # coordinate_transformation_mode -> position in the input of output positions x
@@ -37,7 +46,7 @@ COORDINATES: dict[str, Callable[[np.ndarray, Axis], np.ndarray]] = {
     "half_pixel": lambda x, a: (x + 0.5) / a.scale - 0.5,
     "half_pixel_symmetric": lambda x, a: a.size / 2 * (1 - a.out / (a.scale * a.size)) + (x + 0.5) / a.scale - 0.5,
     "pytorch_half_pixel": lambda x, a: (x + 0.5) / a.scale - 0.5 if a.out > 1 else 0 * x,
-    "align_corners": lambda x, a: x * (a.size - 1) / (a.out - 1) if a.out > 1 else 0 * x,
+    "align_corners": lambda x, a: x * (a.size - 1) / a.last if a.out > 1 else 0 * x,
     "asymmetric": lambda x, a: x / a.scale,
     "tf_half_pixel_for_nn": lambda x, a: (x + 0.5) / a.scale,
     "tf_crop_and_resize": _stretched,
@@ -86,8 +95,9 @@ class Resize(Op):
 
     mode "nearest", "linear" or "cubic"; elements outside x count as its nearest, or not at all with exclude_outside.
     In mode "nearest" positions are computed in float32, so that halves fall to the side where onnxruntime puts them.
-    Raises ShapeError for attributes that do not exist, for antialias (whose borders ONNX leaves open), and for
-    "align_corners" and "tf_crop_and_resize" with scales that do not give whole sizes, on which implementations differ.
+    "align_corners" and "tf_crop_and_resize" align with size * scale elements, even if that is no whole number, as the
+    onnx package's tests have it; onnxruntime takes the size of y.
+    Raises ShapeError for attributes that do not exist and for antialias, whose borders ONNX leaves open.
 
     Source: ONNX Resize, opset 19, and "tf_half_pixel_for_nn" of opset 11.
     """
@@ -131,36 +141,30 @@ class Resize(Op):
         if cropping and (roi is None or roi.shape != (2 * len(which),)):
             raise ShapeError(f"Resize: tf_crop_and_resize needs a roi of {2 * len(which)} numbers")
         plan = [Axis(size, size, 1.0) for size in x]
-        for i, (axis, (out, scale)) in enumerate(zip(which, resized, strict=True)):
+        for i, (axis, (out, scale, length)) in enumerate(zip(which, resized, strict=True)):
             region = (float(roi[i]), float(roi[i + len(which)])) if cropping and roi is not None else (0.0, 1.0)
-            plan[axis] = Axis(x[axis], out, scale, *region)
+            plan[axis] = Axis(x[axis], out, scale, *region, length)
         if any(a.out < 0 or (a.out > 0 and a.size == 0) for a in plan):
             raise ShapeError(f"Resize: {written(x)} cannot become {written([a.out for a in plan])}")
         return plan
 
-    def scaled(self, x: Shape, which: Shape, scales: np.ndarray) -> list[tuple[int, float]]:
-        """(size, scale) of each resized axis, from scales."""
+    def scaled(self, x: Shape, which: Shape, scales: np.ndarray) -> list[tuple[int, float, float]]:
+        """(size, scale, length) of each resized axis, from scales."""
         if not (np.isfinite(scales) & (scales > 0)).all():
             raise ShapeError(f"Resize: scales must be positive, not {scales.tolist()}")
         exact = [np.float32(x[axis]) * np.float32(scale) for axis, scale in zip(which, scales, strict=True)]
-        if self.coordinate_transformation_mode in ("align_corners", "tf_crop_and_resize"):
-            for axis, size in zip(which, exact, strict=True):
-                if size != np.floor(size):
-                    raise ShapeError(
-                        f"Resize: {self.coordinate_transformation_mode} of axis {axis} from {x[axis]} to {size} "
-                        "elements is not supported; give whole sizes"
-                    )
-        return [(int(size), float(scale)) for size, scale in zip(exact, scales, strict=True)]
+        lengths = [0.0 if size == np.floor(size) else float(size) for size in exact]
+        return [(int(s), float(scale), length) for s, scale, length in zip(exact, scales, lengths, strict=True)]
 
-    def sized(self, x: Shape, which: Shape, sizes: np.ndarray) -> list[tuple[int, float]]:
-        """(size, scale) of each resized axis, from sizes."""
+    def sized(self, x: Shape, which: Shape, sizes: np.ndarray) -> list[tuple[int, float, float]]:
+        """(size, scale, 0) of each resized axis, from sizes."""
         wish = integers(self.kind, "sizes", sizes)
         ratios = [size / max(x[axis], 1) for axis, size in zip(which, wish, strict=True)]
         policy = POLICIES[self.keep_aspect_ratio_policy]
         if policy is None:
-            return list(zip(wish, ratios, strict=True))
+            return [(size, ratio, 0.0) for size, ratio in zip(wish, ratios, strict=True)]
         scale = policy(ratios)
-        return [(int(np.floor(scale * x[axis] + 0.5)), scale) for axis in which]
+        return [(int(np.floor(scale * x[axis] + 0.5)), scale, 0.0) for axis in which]
 
     def infer(self, inputs: Specs, values: Values) -> tuple[TensorSpec, ...] | None:
         (x,) = self.operands(inputs)
@@ -176,7 +180,8 @@ class Resize(Op):
     def positions(self, axis: Axis) -> np.ndarray:
         """Where in the input the output elements of an axis are; fractional."""
         real = np.float32 if self.mode == "nearest" else np.float64
-        numbers = Axis(axis.size, axis.out, real(axis.scale), real(axis.start), real(axis.end))
+        scale, start, end, length = (real(v) for v in (axis.scale, axis.start, axis.end, axis.length))
+        numbers = Axis(axis.size, axis.out, scale, start, end, length)
         return COORDINATES[self.coordinate_transformation_mode](np.arange(axis.out, dtype=real), numbers)
 
     def nearest(self, axis: Axis) -> np.ndarray:
