@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinycnn.kernels.cpu.activation import routine
-from tinycnn.kernels.lowering import Emitter, Request
+from tinycnn.kernels.lowering import Emitter, Layout, Request
 from tinycnn.ops.activation import Activation
 
 
@@ -85,6 +85,11 @@ def padded_bias(bias: np.ndarray, size: int) -> np.ndarray:
 
 def has_residual(r: Request) -> bool:
     return len(r.inputs) > 3 and r.inputs[3] is not None
+
+
+def input_layouts(r: Request, source: Layout) -> list[Layout | None]:
+    """The layouts of a Conv's inputs: x as told, weights and bias packed, the residual as the output is."""
+    return [source, None, None, "blocked" if has_residual(r) else None][: len(r.inputs)]
 
 
 def epilogue(e: Emitter, activation: Activation | None, isa: str) -> dict[str, Any]:

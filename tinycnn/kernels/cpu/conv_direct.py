@@ -19,7 +19,7 @@ from tinycnn.kernels.cpu import conv, tuning
 from tinycnn.kernels.cpu.conv import ConvProblem
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields
-from tinycnn.kernels.lowering import Choice, Emitter, Request, blocks, can_block, lowers
+from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, can_block, lowers
 
 FIELDS = fields(
     "x:addr w:addr table:addr bias:addr res:addr y:addr act:code act_args:addr band:addr sums:addr lo:f32 hi:f32 "
@@ -198,7 +198,7 @@ def ranges(rows: int, cols: int, lanes: int, step: int, a: SimpleNamespace) -> I
 
 def kernels(isa: str) -> Iterable[Kernel]:
     vector = 4 * ISAS[isa].lanes
-    return [kernel(isa, *tile, step) for tile in tuning.TILES[isa] for step in (vector, 2 * vector, 4, 8, 16)]
+    return [kernel(isa, *tile, step) for tile in tuning.TILES[isa] for step in sorted({vector, 2 * vector, 4, 8, 16})]
 
 
 @dataclass(frozen=True)
@@ -422,13 +422,11 @@ def direct(r: Request) -> Iterable[Choice]:
     p = conv.problem(r)
     if p is None or not can_block(r.inputs[0]):
         return
-    residual = ("blocked",) if conv.has_residual(r) else ()
-    layouts = [True] if p.ci > 2 * r.isa.lanes else [True, False]
-    for blocked in layouts:
+    sources: list[Layout] = ["blocked"] if p.ci > 2 * r.isa.lanes else ["blocked", "plain"]
+    for source in sources:
         for rows, cols in tuning.TILES[r.isa.name]:
-            plan = Plan(p, r.isa.lanes, rows, cols, blocked, r.threads)
+            plan = Plan(p, r.isa.lanes, rows, cols, source == "blocked", r.threads)
             useful = p.macs / (p.n * plan.tiles * plan.k_steps * rows * cols * r.isa.lanes)
-            source = "blocked" if blocked else "plain"
             reason = f"{rows}x{cols} tile, {useful:.0%} of its multiply-adds useful, input {source}"
-            inputs = (source, None, None, *residual)[: len(r.inputs)]
+            inputs = conv.input_layouts(r, source)
             yield Choice("direct", inputs, "blocked", plan.time_s, reason, functools.partial(emit, r, plan))

@@ -322,8 +322,7 @@ def winograd(r: Request) -> Iterable[Choice]:
     p = conv.problem(r)
     if p is None or not can_block(r.inputs[0]) or (p.kh, p.kw, p.sh, p.sw, p.dh, p.dw, p.g) != (3, 3, 1, 1, 1, 1, 1):
         return
-    residual = ("blocked",) if conv.has_residual(r) else ()
-    inputs = ("blocked", None, None, *residual)[: len(r.inputs)]
+    inputs = conv.input_layouts(r, "blocked")
     for m in (2, 4, 6):
         plans = [
             Plan(p, r.isa.name, m, rows, cols, block, r.threads)

@@ -1,0 +1,51 @@
+"""Winograd convolutions against their reference: every F(m, 3), case, instruction set and number of threads."""
+
+import numpy as np
+import pytest
+
+from tests.cases.conv import ALL, ConvCase
+from tests.kernels.cpu.harness import choices, execute_alike, request
+from tests.numerics import ROUNDING, assert_close
+from tinycnn.kernels.cpu import isa
+from tinycnn.kernels.winograd_matrices import matrices
+
+# Roundings of each F(m, 3) relative to the greatest |x| * |w|: a tile's errors follow its largest values, not each
+# output's own. The greatest seen over these cases are 1.7, 29 and 35.
+LEVELS = {2: ROUNDING(4), 4: ROUNDING(60), 6: ROUNDING(80)}
+LARGE = [
+    ConvCase((1, 70, 30, 29), (50, 70, 3, 3), pads=(1, 1, 1, 1), residual=True),
+    ConvCase((2, 33, 17, 13), (65, 33, 3, 3), pads=(0, 2, 1, 0)),
+]
+
+
+def applies(case: ConvCase) -> bool:
+    plain = case.group == 1 and set(case.strides) <= {1} and set(case.dilations) <= {1}
+    return plain and case.w[2:] == (3, 3)
+
+
+@pytest.mark.parametrize("m", LEVELS)
+def test_matrices_compute_a_correlation(m):
+    at, g, bt = matrices(m)
+    rng = np.random.default_rng(m)
+    d, taps = rng.standard_normal(m + 2), rng.standard_normal(3)
+    np.testing.assert_allclose(at @ ((g @ taps) * (bt @ d)), np.correlate(d, taps, "valid"), rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", isa.ISAS)
+@pytest.mark.parametrize("case", [c for c in [*ALL, *LARGE] if applies(c)], ids=str)
+def test_matches_the_reference_with_any_number_of_threads(case, name):
+    if not isa.ISAS[name].needs <= isa.host_features():
+        pytest.skip(f"this processor lacks {name}")
+    arrays = case.arrays()
+    r = request(case.op, arrays, [1, 2], "blocked", isa.ISAS[name], 3)
+    offered = {c.algorithm: c for c in choices(r)}
+    reference, magnitude = case.op.reference(*arrays)[0], case.magnitude(arrays).max()
+    for m, level in LEVELS.items():
+        [y] = execute_alike(r, offered[f"winograd_f{m}x3"], arrays)
+        assert_close(y, reference, level, magnitude)
+
+
+@pytest.mark.parametrize("case", [c for c in ALL if not applies(c)], ids=str)
+def test_is_not_offered_for_other_convolutions(case):
+    r = request(case.op, case.arrays(), [1, 2], "blocked", isa.current(), 1)
+    assert not [c for c in choices(r) if c.algorithm.startswith("winograd")]
