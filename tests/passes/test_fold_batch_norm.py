@@ -134,7 +134,8 @@ def test_it_passes_through_means(op: Op, read: str) -> None:
 def test_it_is_shared_out_to_the_branches_of_a_concatenation() -> None:
     lines: list[Line] = [
         ("a", Conv(), "x w"), ("e", ConvTranspose(pads=(0, 0, 1, 1)), "x t"),
-        ("p", MaxPool((3, 3), pads=(1, 1, 1, 1)), "x"), ("c", Concat(1), "a e"), ("y", BatchNormalization(), "c g b m v"),
+        ("p", MaxPool((3, 3), pads=(1, 1, 1, 1)), "x"), ("c", Concat(1), "a e"),
+        ("y", BatchNormalization(), "c g b m v"),
     ]  # fmt: skip
     constants = {"w": weights(2, 3, 1, 1), "t": weights(3, 3, 2, 2), **statistics(5)}
     after = applied(fold_batch_norm, network(lines, constants))

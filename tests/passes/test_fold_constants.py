@@ -1,6 +1,8 @@
 """What depends on no input is computed once, within a budget of memory."""
 
 import sys
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,11 +10,14 @@ import pytest
 from tests.numerics import EXACT
 from tests.passes.network import applied, kinds, network, nodes
 from tinycnn.errors import ShapeError
+from tinycnn.ir import TensorSpec
+from tinycnn.ops import Op
 from tinycnn.ops.add import Add
 from tinycnn.ops.concat import Concat
 from tinycnn.ops.constant_of_shape import ConstantOfShape
 from tinycnn.ops.dequantize_linear import DequantizeLinear
 from tinycnn.ops.mul import Mul
+from tinycnn.ops.op import Specs, Values
 from tinycnn.ops.relu import Relu
 from tinycnn.ops.reshape import Reshape
 from tinycnn.passes.fold_constants import fold_constants
@@ -40,6 +45,43 @@ def test_a_small_file_cannot_ask_for_much_memory(monkeypatch: pytest.MonkeyPatch
     assert kinds(fold_constants(small)) == ["Concat"]
     monkeypatch.setattr(sys.modules[fold_constants.__module__], "GROWTH_BYTES", 1000)
     assert fold_constants(small) is small
+
+
+@dataclass(frozen=True)
+class _Foreign(Op):
+    """An operator that says nothing of its outputs."""
+
+    name: str
+    result: Any
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        return self.name
+
+    def infer(self, inputs: Specs, values: Values) -> tuple[TensorSpec, ...] | None:
+        return None
+
+    def reference(self, *inputs: np.ndarray | None) -> tuple[np.ndarray, ...]:
+        if isinstance(self.result, Exception):
+            raise self.result
+        return (self.result,)
+
+
+@pytest.mark.parametrize(
+    "kind, result, folded",
+    [
+        ("onnx.CumSum", np.zeros(3), True),
+        ("onnx.CumSum", ValueError("no"), False),
+        ("onnx.Unique", [np.zeros(3)], False),
+        ("onnx.Unique", np.array(["a"], object), False),
+        ("onnx.RandomNormalLike", np.zeros(3), False),
+        ("onnx.Loop", np.zeros(3), False),
+    ],
+    ids=["bounded", "failing", "a sequence", "strings", "random", "perhaps endless"],
+)
+def test_foreign_operators_are_folded_where_that_is_safe(kind: str, result: object, folded: bool) -> None:
+    graph = network([("y", _Foreign(kind, result), "c")], {"c": np.zeros(3)})
+    assert (fold_constants(graph) is not graph) == folded
 
 
 def test_a_contradiction_names_the_node() -> None:

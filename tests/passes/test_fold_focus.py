@@ -32,7 +32,7 @@ def focus(order: tuple[int, ...], conv: Conv, end: str = "end") -> list[Line]:
     return [*lines, ("e", Concat(1), " ".join(quarters[i] for i in order)), ("y", conv, "e w b")]
 
 
-@pytest.mark.parametrize("order", permutations(range(4)))
+@pytest.mark.parametrize("order", list(permutations(range(4))))
 def test_any_order(order: tuple[int, ...]) -> None:
     graph = network(focus(order, Conv()), CONSTANTS, INPUT)
     assert nodes(applied(fold_focus, graph)) == ["y = Conv[strides=(2, 2)](x, w, b)"]

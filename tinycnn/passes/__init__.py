@@ -32,9 +32,9 @@ LOAD: tuple[Pass, ...] = (
     recognise_clip,
     recognise_swish,
     merge_matmul_add,
+    fold_pad,
     fold_batch_norm,
     fold_scale,
-    fold_pad,
     fold_focus,
     fuse_activation,
 )
