@@ -1,0 +1,55 @@
+"""What the README shows works as it stands there."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+import tinycnn
+from tinycnn.cli import main
+from tinycnn.ops import REGISTRY
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+API, OPERATOR = re.findall(r"```python\n(.*?)```", README, re.S)
+
+
+def test_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    names: dict[str, object] = {}
+    exec(API, names)
+    assert [y.shape for y in names["outputs"]] == [(1, 10)]
+    assert names["features"].shape == (1, 16, 5, 5)
+
+
+def test_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(REGISTRY, "Trilu", raising=False)
+    exec(OPERATOR, {"__name__": "readme"})
+    nodes = [helper.make_node("Relu", ["x"], ["a"]), helper.make_node("Trilu", ["a"], ["y"], upper=0)]
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, 3, 4]) for name in "xy")
+    model = helper.make_model(helper.make_graph(nodes, "g", [x], [y]), opset_imports=[helper.make_opsetid("", 21)])
+    value = np.random.default_rng(0).standard_normal((2, 3, 4), np.float32)
+    [result] = tinycnn.InferenceSession(model).run(None, {"x": value})
+    np.testing.assert_array_equal(result, np.tril(np.maximum(value, 0)))
+    REGISTRY.pop("Trilu")
+
+
+def test_the_commands_exist() -> None:
+    shown = set(re.findall(r"^    tinycnn (\w+)", README, re.M))
+    assert shown == set(main.commands)
+
+
+def test_the_links_lead_somewhere() -> None:
+    for page in ("README.md", "ARCHITECTURE.md", "bench/README.md"):
+        path = ROOT / page
+        for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text("utf-8")):
+            assert (path.parent / target).exists(), f"{page}: {target}"
+
+
+def test_files_that_are_spoken_of_exist() -> None:
+    for page in ("README.md", "ARCHITECTURE.md", "bench/README.md"):
+        for name in re.findall(r"`([\w/]+\.(?:py|toml|md))`", (ROOT / page).read_text("utf-8")):
+            homes = (ROOT, ROOT / "tinycnn", ROOT / "tinycnn/kernels/cpu", ROOT / "bench")
+            assert any((home / name).exists() for home in homes), f"{page}: {name}"
