@@ -147,8 +147,7 @@ class Writer:
         step = Step(
             request.node.name or request.node.outputs[0],
             request.node.kind,
-            choice.algorithm,
-            choice.reason,
+            *told(choice, len(self.rows) - first),
             len(self.rows) - first,
             request.op.macs(request.inputs, request.outputs),
             choice.time_s,
@@ -170,6 +169,13 @@ class Writer:
                 f"{request.node.kind} {request.node.name!r} reads input {i}, which its choice did not ask for"
             )
         return self.locate(request.node.inputs[i], spec, layout)
+
+
+def told(choice: Choice, rows: int) -> tuple[str, str]:
+    """Algorithm and reason for people; what became free says so."""
+    if choice.parts is not None and not rows:
+        return "in place", "its inputs are computed where they belong in it"
+    return choice.algorithm, choice.reason
 
 
 class NodeEmitter:
