@@ -10,19 +10,27 @@ import numpy as np
 from onnx import ModelProto
 from onnx.backend.base import Backend, BackendRep, Device, DeviceType
 
+from tinycnn.errors import FeedError
 from tinycnn.session import InferenceSession, SessionOptions
 
 
 class Rep(BackendRep):
-    """A prepared model. `run` takes arrays in the order of the inputs, or a mapping, and returns a tuple."""
+    """A prepared model."""
 
     def __init__(self, session: InferenceSession):
         self.session = session
 
     def run(self, inputs: Any, **kwargs: Any) -> tuple[Any, ...]:
-        names = [i.name for i in self.session.get_inputs()]
+        """All outputs. inputs: values in the order of the model's, one array alone, or a mapping by name.
+
+        Raises FeedError and FeedTypeError, naming what does not fit.
+        """
         if not isinstance(inputs, dict):
-            inputs = dict(zip(names, inputs if isinstance(inputs, list | tuple) else [inputs], strict=False))
+            values = inputs if isinstance(inputs, list | tuple) else [inputs]
+            names = [i.name for i in self.session.get_inputs()]
+            if len(values) > len(names):
+                raise FeedError(f"the model has {len(names)} inputs, not {len(values)}")
+            inputs = dict(zip(names, values, strict=False))
         return tuple(self.session.run(None, inputs))
 
 
