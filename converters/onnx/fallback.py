@@ -67,7 +67,8 @@ class OnnxReference(Op):
         names = [*self.node.input, *(value.name for value in graph.input if value.name not in own)]
         feeds = {name: self.narrowed(name, value) for name, value in zip(names, inputs, strict=False) if name}
         try:
-            results = self.evaluator.run(None, feeds)
+            with np.errstate(all="ignore"):
+                results = self.evaluator.run(None, feeds)
         except Exception as error:
             raise TinyCnnError(f"{self.kind} {self.node.name!r}: {error}") from error
         by_name = dict(zip((value.name for value in graph.output), results, strict=True))

@@ -33,6 +33,7 @@ def test_activations_go_along() -> None:
     ([*DENSE, ("y", Add(), "a one")], "y"),
     ([*DENSE, ("y", Add(), "a b"), ("z", Relu(), "a")], "y z"),
     ([*DENSE, ("y", Add(), "a b")], "y a"),
+    ([("r", Relu(), "x"), ("y", Add(), "r one")], "y"),
 ])  # fmt: skip
 def test_a_sum_that_stays(lines: list[Line], outputs: str) -> None:
     assert "Add" in [node.kind for node in applied(merge_matmul_add, network(lines, CONSTANTS, outputs=outputs)).nodes]
