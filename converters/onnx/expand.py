@@ -69,6 +69,9 @@ def activate(writer: "Writer", activation: Activation, x: str, y: str, name: str
     function, parameters = activation.function, (activation.alpha, activation.beta)
     if function == "clamp" and parameters == (0.0, float("inf")):
         writer.emit("Relu", [x], [y], name)
+    elif function == "quantize":
+        whole = writer.emit("Round", [x], [writer.fresh(f"{y}.round")], f"{name}.round")
+        activate(writer, Activation("clamp", *parameters), whole, y, name)
     elif function == "clamp":
         dtype = writer.facts[writer.inside.get(x, x)].dtype or np.dtype(np.float32)
         bounds = [

@@ -62,6 +62,7 @@ FUNCTIONS: dict[str, Callable[[np.ndarray, float, float], np.ndarray]] = {
     "floor": lambda x, a, b: np.floor(x),
     "ceil": lambda x, a, b: np.ceil(x),
     "round": lambda x, a, b: np.rint(x),
+    "quantize": lambda x, a, b: np.minimum(np.maximum(np.rint(x), a), b),
     "erf": lambda x, a, b: _erf(x),
 }
 
@@ -71,7 +72,7 @@ class Activation:
     """A function of one number, named as FUNCTIONS and the kernels know it, with its two parameters.
 
     clamp(lo, hi), leaky_relu(alpha), thresholded_relu(alpha), elu(alpha), selu(alpha, gamma), celu(alpha),
-    hard_sigmoid(alpha, beta); the others take none.
+    hard_sigmoid(alpha, beta), quantize(lo, hi), which rounds before it clamps; the others take none.
     """
 
     function: str

@@ -14,6 +14,7 @@ from tinycnn.passes.fold_pad import fold_pad
 from tinycnn.passes.fold_scale import fold_scale
 from tinycnn.passes.fuse_activation import fuse_activation
 from tinycnn.passes.fuse_residual import fuse_residual
+from tinycnn.passes.keep_integers import keep_integers
 from tinycnn.passes.merge_matmul_add import merge_matmul_add
 from tinycnn.passes.merge_reshapes import merge_reshapes
 from tinycnn.passes.recognise_clip import recognise_clip
@@ -26,9 +27,10 @@ Pass = Callable[[Graph], Graph]
 
 # Once per model, whatever its shapes: weights change only here.
 LOAD: tuple[Pass, ...] = (
-    fold_constants,
     drop_identity,
     fake_quantize,
+    keep_integers,
+    fold_constants,
     recognise_clip,
     recognise_swish,
     merge_matmul_add,

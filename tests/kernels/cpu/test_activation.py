@@ -19,6 +19,7 @@ LEVELS = {
     "softsign": (3, 0), "exp": (4, 0), "log": (4, 0), "sqrt": (1, 0), "abs": (0, 0), "neg": (0, 0),
     "reciprocal": (1, 0), "floor": (0, 0), "ceil": (0, 0), "round": (0, 0), "erf": (8, 0), "gelu": (6, 20),
     "gelu_tanh": (20, 20), "mish": (10, 0), "thresholded_relu": (0, 0), "sign": (0, 0),
+    "quantize": (0, 0),
 }  # fmt: skip
 EDGES = [-np.inf, -1e38, -1e20, -110, -104, -88.5, -1e-45, -0.0, 0.0, 1e-45, 1e-39, 88.5, 88.9, 3e7, 1e38]
 EDGES += [np.inf, np.nan]

@@ -15,7 +15,7 @@ from tinycnn.ops.activation import Activation
 NAMES = (
     "clamp", "leaky_relu", "elu", "selu", "celu", "sigmoid", "hard_sigmoid", "hard_swish", "swish", "tanh", "softplus",
     "softsign", "exp", "log", "sqrt", "abs", "neg", "reciprocal", "floor", "ceil", "round", "erf", "gelu", "gelu_tanh",
-    "mish", "thresholded_relu", "sign",
+    "mish", "thresholded_relu", "sign", "quantize",
 )  # fmt: skip
 
 
@@ -63,6 +63,7 @@ def formulas(lanes: int) -> dict[str, Callable[..., Any]]:
         "floor": lambda x, a, b: floor(x),
         "ceil": lambda x, a, b: ceil(x),
         "round": lambda x, a, b: rint(x),
+        "quantize": lambda x, a, b: at_most(b, at_least(a, rint(x))),
         "erf": lambda x, a, b: erf(x),
         "gelu": lambda x, a, b: splat(0.5) * x * (splat(1.0) + erf(x * splat(0.7071067811865476))),
         "gelu_tanh": gelu_tanh,
