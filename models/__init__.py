@@ -11,7 +11,7 @@ _HOME = {
     "card_names": "cards",
     "load_picture": "preprocess",
     "read_mnist": "mnist",
-    "samples": "cards",
+    "sample_pictures": "cards",
 }
 
 

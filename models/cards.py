@@ -42,7 +42,7 @@ def card_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
 
 
-def samples() -> tuple[Path, ...]:
+def sample_pictures() -> tuple[Path, ...]:
     """Pictures of digits that are installed with the package, to try its networks on."""
     return tuple(sorted((FOLDER / "samples").glob("*.png")))
 

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper
 import tinycnn
 from tinycnn import knobs
 from tinycnn.cli import main
-from tinycnn.models import card, samples
+from tinycnn.models import card, sample_pictures
 
 LENET = str(card("lenet5").path)
 MODEL_COMMANDS = ("run", "inspect", "bench", "convert")
@@ -45,7 +45,7 @@ def message(done: Result) -> str:
 
 @pytest.fixture
 def picture() -> str:
-    return str(next(path for path in samples() if path.stem == "digit_7"))
+    return str(next(path for path in sample_pictures() if path.stem == "digit_7"))
 
 
 @pytest.fixture

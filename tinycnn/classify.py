@@ -78,7 +78,7 @@ class Classifier:
         h, w = (shape[1], shape[2]) if last else (shape[2], shape[3])
         channels = shape[3] if last else shape[1]
         values: dict[str, object] = {"size": (h if isinstance(h, int) else 224, w if isinstance(w, int) else 224)}
-        values |= PRESETS[preset] | {"layout": "nhwc" if last else "nchw"}
+        values |= {**PRESETS[preset], "layout": "nhwc" if last else "nchw"}
         if channels == 1:
             values |= {"colour": "grey", "mean": (0.0,), "std": (1.0,)}
         if values["size"] == (224, 224):

@@ -34,7 +34,9 @@ class Command(click.Command):
             sys.stdout = open(os.devnull, "w")
             raise SystemExit(0) from None
         except (TinyCnnError, OSError) as error:
-            message = f"{error.filename}: {error.strerror}" if getattr(error, "filename", None) else str(error)
+            message = str(error)
+            if isinstance(error, OSError) and error.filename:
+                message = f"{error.filename}: {error.strerror}"
             if ctx.params.get("json"):
                 problems = [asdict(p) for p in error.problems] if isinstance(error, UnsupportedModelError) else []
                 emit_json({"error": type(error).__name__, "message": message, "problems": problems})
@@ -123,11 +125,11 @@ def classify(
 ) -> None:
     """Say what is on PICTURES; without any, on the digits that come with the package."""
     from tinycnn.classify import Classifier
-    from tinycnn.models import samples
+    from tinycnn.models import sample_pictures
 
     if not pictures and model != DEFAULT_MODEL:
         raise click.UsageError(f"the package's pictures are digits, for {DEFAULT_MODEL}: name PICTURES for {model}")
-    pictures = pictures or tuple(map(str, samples()))
+    pictures = pictures or tuple(map(str, sample_pictures()))
     classifier = Classifier(model, preset=preset, labels=labels, threads=threads)
     top = top or (5 if len(pictures) == 1 else 1)
     results = {picture: classifier(picture, top) for picture in pictures}

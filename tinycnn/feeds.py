@@ -38,7 +38,7 @@ def save_results(path: Path, results: Mapping[str, np.ndarray]) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, suffix=".npz")
     try:
         with os.fdopen(handle, "wb") as f:
-            np.savez(f, **results)
+            np.savez(f, allow_pickle=False, **results)
         os.replace(name, path)
     except BaseException:
         os.unlink(name)

@@ -13,9 +13,9 @@ from tinycnn.ir import computed
 # Operators whose first output has the rank of their first input.
 SAME_RANK = frozenset(
     "Conv ConvTranspose MaxPool AveragePool LpPool GlobalAveragePool GlobalMaxPool GlobalLpPool BatchNormalization "
-    "InstanceNormalization LRN Relu LeakyRelu PRelu Elu Selu Sigmoid HardSigmoid HardSwish Tanh Clip Softplus Softsign Exp "
-    "Log Sqrt Abs Neg Floor Ceil Reciprocal Softmax LogSoftmax Hardmax Concat Split Slice Pad Transpose Resize Identity "
-    "Cast DepthToSpace SpaceToDepth QuantizeLinear DequantizeLinear Dropout Upsample".split()
+    "InstanceNormalization LRN Relu LeakyRelu PRelu Elu Selu Sigmoid HardSigmoid HardSwish Tanh Clip Softplus Softsign "
+    "Exp Log Sqrt Abs Neg Floor Ceil Reciprocal Softmax LogSoftmax Hardmax Concat Split Slice Pad Transpose Resize "
+    "Identity Cast DepthToSpace SpaceToDepth QuantizeLinear DequantizeLinear Dropout Upsample".split()
 )
 BROADCAST = frozenset("Add Sub Mul Div Pow Max Min Sum Mean And Or Xor Equal Less Greater Where".split())
 

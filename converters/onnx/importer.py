@@ -1,10 +1,11 @@
 """ONNX models to graphs: every opset brought to the meaning of the newest, all problems collected."""
 
 from collections import ChainMap
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import onnx
 from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto
 
@@ -130,7 +131,9 @@ class Importer:
 
     def initialisers(self, proto: GraphProto, scope: Scope) -> None:
         """Those of a graph become constants, also where they are inputs, too."""
-        arrays = [(tensor.name, tensor, tensors.to_array, tensor.data_type) for tensor in proto.initializer]
+        arrays: list[tuple[str, Any, Callable[..., np.ndarray], int]] = [
+            (tensor.name, tensor, tensors.to_array, tensor.data_type) for tensor in proto.initializer
+        ]
         arrays += [(s.values.name, s, reader.dense, s.values.data_type) for s in proto.sparse_initializer]
         for name, tensor, read, element in arrays:
             if name in scope.names.maps[0]:
@@ -339,8 +342,9 @@ def check_attributes(call: Call, schema: onnx.defs.OpSchema) -> None:
     for name, attribute in schema.attributes.items():
         if name in call.attributes:
             kind = next((a for a in call.proto.attribute if a.name == name and not a.ref_attr_name), None)
-            if kind is not None and attributes.type_of(kind) != int(attribute.type.value):
-                raise call.refusal(f"it must be {attribute.type.name}", attribute=name)
+            declared: Any = attribute.type
+            if kind is not None and attributes.type_of(kind) != int(declared.value):
+                raise call.refusal(f"it must be {declared.name}", attribute=name)
         elif attribute.required:
             raise call.refusal("it must be given", attribute=name)
         elif (value := attributes.default(schema, name)) is not None and value != newest_default(call, name):

@@ -45,7 +45,8 @@ def ordered(nodes: Sequence[NodeProto], known: Collection[str], where: str) -> l
     for i, node in enumerate(nodes):
         for output in node.output:
             if output and (output in known or makers.setdefault(output, i) != i):
-                raise ModelFormatError(f"{where} defines {output!r} twice, the second by {node.op_type} {label(node)!r}")
+                second = f"{node.op_type} {label(node)!r}"
+                raise ModelFormatError(f"{where} defines {output!r} twice, the second by {second}")
     waiting, readers = [0] * len(nodes), [list[int]() for _ in nodes]
     for i, node in enumerate(nodes):
         needs = {name for name in (*node.input, *captured(node)) if name and name not in known}

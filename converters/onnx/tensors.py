@@ -31,7 +31,7 @@ DTYPES: dict[int, np.dtype] = {
 }
 ELEMENT_TYPES = {dtype: element for element, dtype in DTYPES.items()}
 # The field of TensorProto that holds elements of a type when raw_data does not.
-FIELDS = {
+FIELDS: dict[int, str] = {
     TensorProto.FLOAT: "float_data",
     TensorProto.COMPLEX64: "float_data",
     TensorProto.DOUBLE: "double_data",
@@ -91,7 +91,7 @@ NARROW_BITS |= {name: 4 if name.startswith("FLOAT4") else 8 for name in MINIFLOA
 
 def element_name(element: int) -> str:
     try:
-        return str(TensorProto.DataType.Name(element))  # type: ignore[arg-type]
+        return str(TensorProto.DataType.Name(element))
     except ValueError:
         return f"element type {element}"
 
@@ -159,7 +159,7 @@ def size(tensor: TensorProto) -> int:
 
 
 def to_array(tensor: TensorProto, folder: str | None = None) -> np.ndarray:
-    """A tensor's value, not writable, in native byte order. bfloat16, float8 and float4 become f32; int4 and int2, int8.
+    """A tensor's value, not writable, in native byte order. bfloat16, float8, float4 become f32; int4 and int2 int8.
 
     folder  where external data may lie, see `external.read`
     Raises ModelFormatError when shape and data contradict each other, LimitError when it is too large.
@@ -215,7 +215,8 @@ def from_field(tensor: TensorProto, stored: np.dtype) -> np.ndarray:
         if stored.kind in "fc":
             return patterns.astype(np.uint16).view(stored.newbyteorder("="))
         return patterns.astype(stored)
-    wide = np.array(values, np.float32 if field == "float_data" else field.removesuffix("_data").replace("double", "f8"))
+    name = {"float_data": "f4", "double_data": "f8"}.get(field) or field.removesuffix("_data")
+    wide = np.array(values, name)
     return wide.view(stored.newbyteorder("=")) if stored.kind == "c" and len(wide) % 2 == 0 else wide.astype(stored)
 
 

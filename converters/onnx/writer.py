@@ -109,8 +109,8 @@ class Writer:
                 self.facts[self.inside[name]] = self.facts[name]
                 self.nodes.append(cast(name, self.inside[name], TensorProto.FLOAT))
         for name in self.graph.outputs:
-            spec = self.graph.specs.get(name)
-            if spec is not None and spec.dtype == HALF and name not in self.graph.inputs:
+            declared = self.graph.specs.get(name)
+            if declared is not None and declared.dtype == HALF and name not in self.graph.inputs:
                 self.inside[name] = self.fresh(f"{name}.f32")
 
     def output(self, name: str) -> ValueInfoProto:

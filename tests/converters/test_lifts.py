@@ -64,7 +64,9 @@ LIFTS = [
     ),
     *(Lift("Pad", 10, (X,), {"pads": [0, 1, 2, 0, 0, 0, 1, 3], **a}) for a in ({}, {"value": 1.5}, {"mode": "edge"})),
     Lift("Pad", 2, (X,), {"pads": [0, 0, 2, 1, 0, 0, 1, 3], "mode": "reflect"}),
-    Lift("Pad", 10, (X,), {"pads": [0, 0, -1, 1, 0, 0, 2, -1], "value": 2.0}, dtype="float64", element=TensorProto.DOUBLE),
+    Lift(
+        "Pad", 10, (X,), {"pads": [0, 0, -1, 1, 0, 0, 2, -1], "value": 2.0}, dtype="float64", element=TensorProto.DOUBLE
+    ),
     *(Lift("Squeeze", v, ((2, 1, 3, 1),), a) for v in (7, 11) for a in ({}, {"axes": [1]}, {"axes": [1, 3]})),
     Lift("Squeeze", 11, ((2, 1, 3, 1),), {"axes": [-1]}),
     *(Lift("Unsqueeze", v, ((2, 3),), {"axes": [0, 3]}) for v in (7, 11)),

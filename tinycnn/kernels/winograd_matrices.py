@@ -1,7 +1,9 @@
 """The matrices of Winograd convolution F(m, r), exact from their interpolation points.
 
-y = A^T [(G g) * (B^T d)] gives m outputs of a correlation of d [m + r - 1] with g [r]. Source: Toom-Cook with the point
-at infinity, as Lavin and Gray 2015, arXiv:1509.09308, section 4, use it; the construction is Winograd 1980, chapter IIId.
+y = A^T [(G g) * (B^T d)] gives m outputs of a correlation of d [m + r - 1] with g [r].
+
+Source: Toom-Cook with the point at infinity, as Lavin and Gray 2015, arXiv:1509.09308, section 4, use it; the
+construction is Winograd 1980, chapter IIId.
 """
 
 import functools

@@ -3,6 +3,8 @@
 Source: https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
 """
 
+from typing import Any
+
 import numpy as np
 
 from tinycnn.converters.onnx.call import Call
@@ -23,7 +25,7 @@ def activate(call: Call, y: str, kind: str, parameters: tuple[float, ...]) -> No
         bounds = [call.constant(low, np.float32, "min"), call.constant(high, np.float32, "max")]
         call.emit("Clip", [y, *bounds], call.outputs)
     elif kind in ("Relu", "Sigmoid", "Tanh", "Softplus", "Softsign", "HardSwish", *PARAMETERS):
-        attributes = dict(zip(PARAMETERS.get(kind, ()), parameters, strict=False))
+        attributes: dict[str, Any] = dict(zip(PARAMETERS.get(kind, ()), parameters, strict=False))
         call.emit(kind, [y], call.outputs, **attributes)
     else:
         raise call.refusal(f"{kind!r} is not understood", attribute="activation")

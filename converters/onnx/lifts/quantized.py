@@ -1,6 +1,7 @@
 """Operators on quantised tensors: dequantise, compute in float, quantise."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ def dequantized(call: Call, first: int, role: str, axis: int = 0) -> str:
     operands = [call.required(first), call.required(first + 1), call.input(first + 2)]
     if value is not None and value.ndim == 1 and not per_axis:
         operands[1:] = [scalar(call, name) for name in operands[1:]]
-    attributes = {"axis": axis} if per_axis else {}
+    attributes: dict[str, Any] = {"axis": axis} if per_axis else {}
     return call.emit("DequantizeLinear", operands, role=role, **attributes)
 
 
@@ -43,7 +44,8 @@ def dequantized_bias(call: Call, bias: str, alpha: float = 1.0) -> str:
     scale = alpha * scales[0].reshape(-1) * scales[1].reshape(-1)
     per_axis = scale.size > 1
     name = call.constant(scale if per_axis else scale.item(), np.float32, "bias.scale")
-    return call.emit("DequantizeLinear", [bias, name], role="bias", **({"axis": 0} if per_axis else {}))
+    attributes: dict[str, Any] = {"axis": 0} if per_axis else {}
+    return call.emit("DequantizeLinear", [bias, name], role="bias", **attributes)
 
 
 def unary(call: Call, kind: str, extra: Sequence[str] = ()) -> None:

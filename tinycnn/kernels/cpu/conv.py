@@ -89,7 +89,8 @@ def has_residual(r: Request) -> bool:
 
 def input_layouts(r: Request, source: Layout) -> list[Layout | None]:
     """The layouts of a Conv's inputs: x as told, weights and bias packed, the residual as the output is."""
-    return [source, None, None, "blocked" if has_residual(r) else None][: len(r.inputs)]
+    layouts: list[Layout | None] = [source, None, None, "blocked" if has_residual(r) else None]
+    return layouts[: len(r.inputs)]
 
 
 def epilogue(e: Emitter, activation: Activation | None, isa: str) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def kernel(isa: str, rows: int, taps: int, stride: int) -> Kernel:
     lanes = ISAS[isa].lanes
     vector = 4 * lanes
 
-    def build():  # type: ignore[no-untyped-def]
+    def build():
         from tinycnn.kernels.cpu.simd import call, inline, jit
         from tinycnn.kernels.cpu.sliding import sliding
         from tinycnn.kernels.cpu.tile import tiles

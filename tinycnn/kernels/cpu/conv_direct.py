@@ -37,7 +37,7 @@ def kernel(isa: str, rows: int, cols: int, step: int) -> Kernel:
     lanes = ISAS[isa].lanes
     nr = cols * lanes
 
-    def build():  # type: ignore[no-untyped-def]
+    def build():
         from tinycnn.kernels.cpu.simd import call, inline, load_i64, prefetch_l2, store, vectors
         from tinycnn.kernels.cpu.tile import tiles
 

@@ -38,7 +38,7 @@ def kernel(isa: str, rows: int, cols: int) -> Kernel:
     lanes = ISAS[isa].lanes
     nr, vector = cols * lanes, 4 * lanes
 
-    def build():  # type: ignore[no-untyped-def]
+    def build():
         from tinycnn.kernels.cpu.simd import call, inline, jit, load_f32, load_i64, store, store_f32, vectors
         from tinycnn.kernels.cpu.tile import tiles
 

@@ -31,7 +31,7 @@ def interleave(isa: str) -> Kernel:
     lanes = ISAS[isa].lanes
     vector = 4 * lanes
 
-    def build():  # type: ignore[no-untyped-def]
+    def build():
         from tinycnn.kernels.cpu.simd import store, vectors
 
         load = vectors(lanes).load

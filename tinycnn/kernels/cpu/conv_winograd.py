@@ -35,7 +35,7 @@ def kernel(isa: str, m: int, rows: int, cols: int) -> Kernel:
     lanes = ISAS[isa].lanes
     nr, size = cols * lanes, m + 2
 
-    def build():  # type: ignore[no-untyped-def]
+    def build():
         from tinycnn.kernels.cpu.simd import (
             at_least,
             at_most,

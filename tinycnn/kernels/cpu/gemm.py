@@ -41,7 +41,7 @@ def finisher(lanes: int) -> Any:
     load_part, splat = v.load_part, v.splat
 
     @inline
-    def finish(x, r, y, lo, hi, count):  # type: ignore[no-untyped-def]
+    def finish(x, r, y, lo, hi, count):
         if count > 0:
             if r != 0:
                 x = x + load_part(r, count)
@@ -61,7 +61,7 @@ def tile_kernel(isa: str) -> Kernel:
     rows, cols = tuning.GEMM_TILES[isa]
     nr = cols * lanes
 
-    def build():  # type: ignore[no-untyped-def]
+    def build():
         from tinycnn.kernels.cpu.simd import call, inline, load_i64, vectors
         from tinycnn.kernels.cpu.tile import tiles
 
@@ -122,7 +122,7 @@ def row_kernel(isa: str) -> Kernel:
     lanes = ISAS[isa].lanes
     nr, vector = 2 * lanes, 4 * lanes
 
-    def build():  # type: ignore[no-untyped-def]
+    def build():
         from tinycnn.kernels.cpu.simd import call, fma, inline, load_i64, prefetch, vectors
         from tinycnn.kernels.cpu.tuning import GEMM_PREFETCH_BYTES
 

@@ -37,7 +37,7 @@ def kernel(isa: str, width: int) -> Kernel:
     lanes = ISAS[isa].lanes
     vectors_wide = width // lanes if width % lanes == 0 else 0
 
-    def build():  # type: ignore[no-untyped-def]
+    def build():
         from tinycnn.kernels.cpu.simd import load_f32, store, store_f32, vectors
 
         v = vectors(lanes)

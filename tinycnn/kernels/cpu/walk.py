@@ -15,7 +15,7 @@ def walk(isa: str) -> Kernel:
     barrier  128 bytes: see `sync.meet`
     """
 
-    def build():  # type: ignore[no-untyped-def]
+    def build():
         from tinycnn.kernels.cpu.simd import call, load_i64
         from tinycnn.kernels.cpu.sync import meet
 
@@ -38,7 +38,7 @@ def post(isa: str) -> Kernel:
     """Hands a job to all workers: job is [sequence, walker's address, walker's row]; flags hold 64 bytes a worker:
     [asleep, sequence seen, woken]. A worker that slept is marked woken; whoever posts must then wake it."""
 
-    def build():  # type: ignore[no-untyped-def]
+    def build():
         from tinycnn.kernels.cpu.simd import store_i64
         from tinycnn.kernels.cpu.sync import atomic_add, compare_and_swap
 
@@ -61,7 +61,7 @@ def post(isa: str) -> Kernel:
 def serve(isa: str) -> Kernel:
     """A worker's life between two sleeps: walks what is posted, spins a bounded while for more, marks itself asleep."""
 
-    def build():  # type: ignore[no-untyped-def]
+    def build():
         from tinycnn.kernels.cpu.simd import call, load_i64, store_i64
         from tinycnn.kernels.cpu.sync import atomic_load, atomic_swap, compare_and_swap, pause
 
