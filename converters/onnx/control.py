@@ -33,7 +33,7 @@ class Loop(OpRun):
         while goes_on and (trips is None or trip < int(np.asarray(trips).item())):
             given = [np.array(trip, np.int64), np.array(True), *carried]
             inside = {**(context or {}), **dict(zip(names, given, strict=True))}
-            results = self._run_body(inside, attributes=attributes)  # type: ignore[attr-defined]
+            results = self._run_body(inside, attributes=attributes)
             goes_on = bool(np.all(results[0]))
             carried = list(results[1 : 1 + len(carried)])
             for entries, entry in zip(scanned, results[1 + len(carried) :], strict=True):
