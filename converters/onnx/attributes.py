@@ -1,11 +1,11 @@
 """Attributes of nodes as Python values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import AttributeProto, NodeProto
+from onnx import AttributeProto, NodeProto, TensorProto
 
 from tinycnn.converters.onnx import reader, tensors
 from tinycnn.errors import ModelFormatError
@@ -16,6 +16,11 @@ FIELDS = {
     "g": AttributeProto.GRAPH, "floats": AttributeProto.FLOATS, "ints": AttributeProto.INTS,
     "strings": AttributeProto.STRINGS, "tensors": AttributeProto.TENSORS,
 }  # fmt: skip
+
+
+# Attributes that hold an element type, and those that are computed in f32 here.
+ELEMENT_NAMES = frozenset({"to", "dtype", "output_dtype", "stash_type"})
+HALF = frozenset({TensorProto.FLOAT16, TensorProto.BFLOAT16})
 
 
 def type_of(attribute: AttributeProto) -> int:
@@ -78,6 +83,23 @@ def protos(node: NodeProto, given: Mapping[str, AttributeProto]) -> dict[str, At
                 result[attribute.name] = resolved
         else:
             result[attribute.name] = attribute
+    return result
+
+
+def single_precision(protos: Iterable[AttributeProto], folder: str | None) -> list[AttributeProto]:
+    """Attributes for an evaluator to which f16 values come as f32: element types and tensors of f16 become f32.
+
+    Tensors in other files are read.
+    """
+    result = []
+    for proto in protos:
+        kind, change = type_of(proto), AttributeProto(name=proto.name)
+        if kind == AttributeProto.INT and proto.name in ELEMENT_NAMES and proto.i in HALF:
+            change.i, change.type = TensorProto.FLOAT, AttributeProto.INT
+        elif kind == AttributeProto.TENSOR and (proto.t.data_type in HALF or tensors.is_external(proto.t)):
+            change.t.CopyFrom(tensors.to_tensor(single(tensors.to_array(proto.t, folder)), proto.t.name))
+            change.type = AttributeProto.TENSOR
+        result.append(change if change.type else proto)
     return result
 
 

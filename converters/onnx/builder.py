@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import onnx
 
+from tinycnn import knobs
 from tinycnn.converters.onnx import attributes as onnx_attributes
 from tinycnn.converters.onnx import facts, fallback, tensors
 from tinycnn.converters.onnx.facts import Fact
-from tinycnn.errors import ModelFormatError, Problem
+from tinycnn.errors import LimitError, ModelFormatError, Problem
 from tinycnn.ir import Action, Node, TensorSpec
 from tinycnn.ops import REGISTRY, Op
 
@@ -40,6 +41,7 @@ class Builder:
         self.problems: list[Problem] = []
         self.taken: set[str] = set()
         self.scale_dropout = False
+        self.nbytes = 0
 
     def fresh(self, wish: str) -> str:
         name, i = wish, 1
@@ -60,6 +62,9 @@ class Builder:
         if name in self.constants:
             raise ModelFormatError(f"{name!r} is defined twice")
         array = onnx_attributes.single(array)
+        self.nbytes += array.nbytes
+        if self.nbytes > knobs.MEMORY.get():
+            raise LimitError(f"the constants need more than {knobs.MEMORY.get()} bytes, the limit {knobs.MEMORY.name}")
         array.flags.writeable = False
         self.constants[name] = array
         self.facts[name] = Fact(array.dtype, array.ndim, coded=element if tensors.is_coded(element) else 0)

@@ -71,10 +71,11 @@ def read(tensor: onnx.TensorProto, folder: str | None, nbytes: int) -> bytes:
         descriptor = os.open(path, flags)
     except OSError as error:
         raise ModelFormatError(f"tensor {name!r}: external data {location!r}: {error.strerror}") from None
+    info = os.fstat(descriptor)
+    if not stat.S_ISREG(info.st_mode):
+        os.close(descriptor)
+        raise ModelFormatError(f"tensor {name!r}: external data {location!r} is not a file")
     with os.fdopen(descriptor, "rb") as file:
-        info = os.fstat(descriptor)
-        if not stat.S_ISREG(info.st_mode):
-            raise ModelFormatError(f"tensor {name!r}: external data {location!r} is not a file")
         if info.st_nlink > 1:
             raise ModelFormatError(f"tensor {name!r}: external data {location!r} is a hard link to another file")
         if offset + length > info.st_size:

@@ -98,7 +98,8 @@ def tensor_fields(tensor: TensorProto) -> list[tuple[Any, Any]]:
 
 def check_sizes(graph: GraphProto) -> None:
     """Raises LimitError when all initialisers together are too large, before any is read."""
-    whole = [TensorProto(data_type=s.values.data_type, dims=s.dims) for s in graph.sparse_initializer]
+    sparse = ((s.values, s.dims) for s in graph.sparse_initializer)
+    whole = [TensorProto(name=values.name, data_type=values.data_type, dims=dims) for values, dims in sparse]
     total = 0
     for tensor in (*graph.initializer, *whole):
         count, dtype = tensors.size(tensor), tensors.stored_dtype(tensor.data_type)

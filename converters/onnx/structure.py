@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from onnx import AttributeProto, GraphProto, NodeProto
+from onnx import AttributeProto, GraphProto, NodeProto, TensorProto
 
 from tinycnn.errors import ModelFormatError
 
@@ -18,6 +18,19 @@ def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
         if attribute.type == AttributeProto.GRAPH:
             yield attribute.g
         yield from attribute.graphs
+
+
+def inner_tensors(node: NodeProto) -> Iterator[TensorProto]:
+    """All tensors in a node's subgraphs."""
+    for graph in subgraphs(node):
+        yield from graph.initializer
+        for sparse in graph.sparse_initializer:
+            yield from (sparse.values, sparse.indices)
+        for inner in graph.node:
+            for attribute in inner.attribute:
+                yield from (attribute.t, attribute.sparse_tensor.values, attribute.sparse_tensor.indices)
+                yield from attribute.tensors
+            yield from inner_tensors(inner)
 
 
 def captured(node: NodeProto) -> list[str]:

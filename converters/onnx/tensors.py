@@ -45,7 +45,7 @@ FIELDS: dict[int, str] = {
 
 @dataclass(frozen=True)
 class Minifloat:
-    """A floating-point format of at most 8 bits, as the ONNX specification of float stored in 8 and 4 bits has it.
+    """A floating-point format of at most 8 bits, as ONNX defines it.
 
     specials  "ieee": the greatest exponent is infinity and NaN; "fn": only all ones is NaN; "fnuz": only negative
               zero is NaN; "": every code is a number
@@ -84,9 +84,11 @@ MINIFLOATS = {
     "FLOAT8E5M2": Minifloat(5, 2, 15, "ieee"),
     "FLOAT8E5M2FNUZ": Minifloat(5, 2, 16, "fnuz"),
     "FLOAT8E8M0": Minifloat(8, 0, 127, "fn", signed=False),
+    "FLOAT6E2M3": Minifloat(2, 3, 1, ""),
+    "FLOAT6E3M2": Minifloat(3, 2, 3, ""),
     "FLOAT4E2M1": Minifloat(2, 1, 1, ""),
 }
-NARROW_BITS |= {name: 4 if name.startswith("FLOAT4") else 8 for name in MINIFLOATS}
+NARROW_BITS |= {name: int(name[5]) for name in MINIFLOATS}
 
 
 def element_name(element: int) -> str:
@@ -118,26 +120,28 @@ def is_coded(element: int) -> bool:
     return element_name(element) in NARROW_BITS and element != TensorProto.BFLOAT16
 
 
-def unpacked(codes: np.ndarray, bits: int, count: int) -> np.ndarray:
-    """Codes of 2 or 4 bits, the first in the lowest bits of a byte, one a byte."""
+def is_external(tensor: TensorProto) -> bool:
+    return tensor.data_location == TensorProto.EXTERNAL
+
+
+def unpacked(packed: np.ndarray, bits: int, count: int) -> np.ndarray:
+    """Codes of 2, 4 or 6 bits from a stream of bits, the first in the lowest bits of the first byte, one a byte."""
     if bits == 8:
-        return codes
-    per_byte = 8 // bits
-    shifts = np.arange(per_byte, dtype=np.uint8) * np.uint8(bits)
-    return ((codes[:, None] >> shifts) & np.uint8((1 << bits) - 1)).reshape(-1)[:count]
+        return packed
+    count = min(count, packed.size * 8 // bits)
+    stream = np.unpackbits(packed, count=count * bits, bitorder="little")
+    return np.packbits(stream.reshape(count, bits), axis=1, bitorder="little").reshape(-1)
 
 
-def widened(name: str, codes: np.ndarray, count: int) -> np.ndarray:
-    """Values of elements that only files have."""
+def widened(name: str, codes: np.ndarray) -> np.ndarray:
+    """Values of elements that only files have, from their codes."""
     if name == "BFLOAT16":
         return (codes.astype(np.uint32) << 16).view(np.float32)
-    bits = NARROW_BITS[name]
-    codes = unpacked(codes.astype(np.uint8), bits, count)
     if name in MINIFLOATS:
-        return MINIFLOATS[name].table()[codes]
+        return MINIFLOATS[name].table()[codes & np.uint8((1 << NARROW_BITS[name]) - 1)]
     if name.startswith("UINT"):
         return codes
-    shift = np.uint8(8 - bits)
+    shift = np.uint8(8 - NARROW_BITS[name])
     return (codes << shift).view(np.int8) >> shift.astype(np.int8)
 
 
@@ -175,7 +179,7 @@ def to_array(tensor: TensorProto, folder: str | None = None) -> np.ndarray:
     else:
         stored = np.dtype(f"<u{max(bits // 8, 1)}") if name in NARROW_BITS else DTYPES[element].newbyteorder("<")
         nbytes = (count * bits + 7) // 8
-        if tensor.data_location == TensorProto.EXTERNAL:
+        if is_external(tensor):
             flat = np.frombuffer(external.read(tensor, folder, nbytes), stored)
         elif tensor.HasField("raw_data"):
             raw = tensor.raw_data
@@ -187,7 +191,12 @@ def to_array(tensor: TensorProto, folder: str | None = None) -> np.ndarray:
             flat = np.frombuffer(raw, stored)
         else:
             flat = from_field(tensor, stored)
-        flat = widened(name, flat, count) if name in NARROW_BITS else flat.astype(DTYPES[element], copy=False)
+        if name in NARROW_BITS:
+            # In int32_data, codes of 6 bits stand one an entry; those of 2 and 4 bits are packed there, too.
+            loose = bits > 8 or (bits == 6 and not is_external(tensor) and not tensor.HasField("raw_data"))
+            flat = widened(name, flat if loose else unpacked(flat, bits, count))
+        else:
+            flat = flat.astype(DTYPES[element], copy=False)
     if flat.size != count:
         raise ModelFormatError(
             f"tensor {tensor.name!r} of shape {list(tensor.dims)} needs {count} elements, it has {flat.size}"
