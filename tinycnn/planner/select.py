@@ -38,11 +38,14 @@ def wished(request: Request, choices: Sequence[Choice], algorithms: Mapping[str,
 
 
 def select(request: Request, algorithms: Mapping[str, str]) -> Choice | None:
-    """The cheapest choice, reorders included; None where no kernel computes the node.
+    """The choice that is cheapest on one thread, reorders included; None where no kernel computes the node.
+
+    The number of threads decides how the work is shared out, but not by which algorithm it is done: algorithms differ
+    in their rounding, and results do not depend on threads.
 
     Raises OptionError when the algorithm that was asked for this very node does not apply.
     """
-    choices = list(offers(request))
+    choices = list(offers(replace(request, threads=1)))
     if not choices:
         return None
 
@@ -51,11 +54,15 @@ def select(request: Request, algorithms: Mapping[str, str]) -> Choice | None:
 
     left = wished(request, choices, algorithms)
     best = min(left, key=total_s)
-    if len(left) < len(choices):
-        return replace(best, reason=f"asked for; {best.reason}")
     others = [choice for choice in choices if choice.algorithm != best.algorithm]
-    if not others:
-        return best
-    second = min(others, key=total_s)
-    figures = f"{total_s(best) * 1e3:.2f} ms predicted, {second.algorithm} {total_s(second) * 1e3:.2f} ms"
-    return replace(best, reason=f"{figures}; {best.reason}")
+    if len(left) < len(choices):
+        why = "asked for; "
+    elif others:
+        second = min(others, key=total_s)
+        why = f"{total_s(best) * 1e3:.2f} ms predicted, {second.algorithm} {total_s(second) * 1e3:.2f} ms; "
+    else:
+        why = ""
+    if request.threads > 1:
+        shared = (c for c in offers(request) if c.algorithm == best.algorithm)
+        best = min((c for c in shared if (c.inputs, c.output) == (best.inputs, best.output)), key=total_s, default=best)
+    return replace(best, reason=f"{why}{best.reason}")

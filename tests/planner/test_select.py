@@ -1,0 +1,52 @@
+"""The choice among kernels."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.kernels.cpu.harness import request
+from tests.planner.programs import normal
+from tinycnn.errors import OptionError
+from tinycnn.kernels.cpu import isa
+from tinycnn.kernels.lowering import Request
+from tinycnn.ops.conv import Conv
+from tinycnn.planner.select import select
+
+# Channels in and out, height and width, kernel.
+SHAPES = [(160, 320, 7, 7, 3), (48, 128, 7, 7, 5), (96, 208, 14, 14, 3), (3, 64, 61, 67, 7), (64, 64, 28, 29, 1)]
+
+
+def convolution(ci: int, co: int, h: int, w: int, k: int) -> Request:
+    arrays = [normal(1, ci, h, w), normal(co, ci, k, k)]
+    return request(Conv(pads=(k // 2,) * 4), arrays, [1], "blocked", isa.current(), 1)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_the_number_of_threads_chooses_no_algorithm(shape: tuple[int, int, int, int, int]) -> None:
+    r = convolution(*shape)
+    found = [select(replace(r, threads=threads), {}) for threads in (1, 2, 3, 4, 8, 64)]
+    assert len({(c.algorithm, tuple(c.inputs), c.output) for c in found if c}) == 1
+    assert None not in found
+
+
+def test_a_wish_is_followed() -> None:
+    r = convolution(*SHAPES[0])
+    for algorithm in ("direct", "im2col", "winograd_f2x3", "winograd_f4x3", "winograd_f6x3"):
+        for threads in (1, 2):
+            choice = select(replace(r, threads=threads), {"": algorithm})
+            assert choice and choice.algorithm == algorithm and "asked for" in choice.reason
+
+
+def test_a_wish_that_cannot_be_followed() -> None:
+    r = convolution(*SHAPES[1])
+    choice = select(r, {"": "winograd_f4x3"})
+    assert choice and not choice.algorithm.startswith("winograd")
+    with pytest.raises(OptionError, match="direct"):
+        select(r, {r.node.name: "winograd_f4x3"})
+
+
+def test_the_runner_up_is_told() -> None:
+    choice = select(convolution(*SHAPES[0]), {})
+    assert choice and "ms predicted" in choice.reason
+    assert np.isfinite(choice.time_s)
