@@ -232,6 +232,7 @@ class InferenceSession:
         m = dict(self.declared.metadata)
         told = {key: m.pop(key, "") for key in ("producer_name", "domain", "description", "graph_description")}
         version = m.pop("model_version", "0")
+        m.pop("producer_version", None)  # onnxruntime does not tell it
         return ModelMetadata(
             told["producer_name"], self.declared.name, told["domain"], told["description"], told["graph_description"],
             int(version) if version.lstrip("-").isdigit() else 0, m,
