@@ -17,7 +17,7 @@ def computed(dtype: np.dtype) -> np.dtype:
     """The dtype in which values of a dtype are computed: floats of 16 bits and fewer in f32, integers of fewer than 8
     in 8, all else as it is. The dtypes that NumPy lacks are those of the package ml_dtypes.
     """
-    if dtype == np.float16 or dtype.name.startswith(("bfloat16", "float8", "float6", "float4")):
+    if dtype == np.float16 or dtype.name.startswith(("bfloat16", "float8_", "float6_", "float4_")):
         return np.dtype(np.float32)
     return np.dtype(NARROW_INTEGERS.get(dtype.name, dtype))
 
