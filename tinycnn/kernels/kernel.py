@@ -5,19 +5,23 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Literal
 
-FieldKind = Literal["addr", "code", "int", "f32"]
+FieldKind = Literal["addr", "table", "code", "int", "f32"]
 
 
 @dataclass(frozen=True)
 class Field:
     """One 8-byte slot of a row.
 
-    kind  "addr": byte address; "int": number; "f32": number; "code": entry of a routine, or 0; the address of the
-          routine's own row is then in the field of the same name with `_args` behind it
+    kind  "addr": byte address; "int": number; "f32": number; "table": byte address of packed i64 numbers; "code": entry
+          of a routine, or 0, the address of whose row is in the field of the same name with `_args` behind it
     """
 
     name: str
     kind: FieldKind
+
+    @property
+    def is_address(self) -> bool:
+        return self.kind in ("addr", "table")
 
 
 def fields(text: str) -> tuple[Field, ...]:
@@ -49,7 +53,8 @@ class Kernel:
     build    returns the Python function to compile: one parameter a field, then (thread, threads), or for a
              routine that other kernels call, its own last two integers; integers, floats and addresses only
     ranges   row values -> all memory that it may touch; the verifier's proof rests on it, so it holds for any numbers,
-             or raises ValueError for those that the kernel cannot take: see `require`
+             or raises ValueError for those that the kernel cannot take: see `require`. In place of a table's address it
+             gets what lies there, i64 [any]; the kernel may read as much of it as `ranges` does
     target   key of the instruction set in `isa.TARGETS` that it is compiled for
     """
 
@@ -62,10 +67,22 @@ class Kernel:
     @property
     def is_routine(self) -> bool:
         """Whether other kernels call it, on memory that they declare: its row names no memory of its own."""
-        return all(f.kind != "addr" for f in self.fields)
+        return not any(f.is_address for f in self.fields)
 
 
 def require(condition: bool, what: str) -> None:
     """For `ranges`: raises ValueError where the row's numbers could lead the kernel outside what it declares."""
     if not condition:
         raise ValueError(what)
+
+
+def require_natural(row: SimpleNamespace, names: str) -> None:
+    """Raises ValueError where one of these fields is negative."""
+    for name in names.split():
+        require(getattr(row, name) >= 0, f"{name} is {getattr(row, name)}")
+
+
+def require_positive(row: SimpleNamespace, names: str) -> None:
+    """Raises ValueError where one of these fields is less than 1."""
+    for name in names.split():
+        require(getattr(row, name) >= 1, f"{name} is {getattr(row, name)}")

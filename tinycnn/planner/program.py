@@ -117,7 +117,7 @@ def text(program: Program) -> Sequence[str]:
         kernel = program.kernels[row.kernel]
         shown = []
         for f, slot in zip(kernel.fields, row.slots, strict=True):
-            if f.kind == "addr" and slot:
+            if f.is_address and slot:
                 buffer, offset = decode(slot)
                 shown.append(f"{f.name}={program.buffers[buffer].name}+{offset}")
             elif f.kind == "f32":

@@ -2,10 +2,12 @@
 
 from types import SimpleNamespace
 
+import numpy as np
+
 from tinycnn.errors import ProgramError
 from tinycnn.kernels.kernel import Kernel, Range
 from tinycnn.kernels.lowering import OVERREAD
-from tinycnn.planner.program import Program, decode
+from tinycnn.planner.program import Program, Row, decode
 
 
 def verify(program: Program) -> Program:
@@ -13,7 +15,7 @@ def verify(program: Program) -> Program:
 
     Raises ProgramError, naming node, kernel and field, when a row reads or writes outside the buffer that it names,
     names a buffer outside its lifetime, writes to weights, calls what is no routine, when two buffers alive at the same
-    row share bytes of the arena, or when a port lies outside its buffer. What packed weights contain is taken on trust.
+    row share bytes of the arena, or when a port lies outside its buffer.
     """
     check_buffers(program)
     for number, row in enumerate(program.rows):
@@ -26,7 +28,7 @@ def verify(program: Program) -> Program:
         if kernel.is_routine:
             raise ProgramError(f"{where}: only other kernels may call it")
         values = program.values(row)
-        ranges = declared_ranges(program, kernel, values, where)
+        ranges = declared_ranges(program, kernel, readable(program, row, where), where)
         covered = {r.field for r in ranges}
         for f, slot in zip(kernel.fields, row.slots, strict=True):
             if f.kind == "addr" and slot and f.name not in covered:
@@ -40,6 +42,20 @@ def verify(program: Program) -> Program:
         if not inside or end > program.buffers[port.buffer].nbytes:
             raise ProgramError(f"{port.name!r} lies outside its buffer")
     return program
+
+
+def readable(program: Program, row: Row, where: str) -> SimpleNamespace:
+    """The row's values as `ranges` takes them: tables by their contents."""
+    values = program.values(row)
+    for f in program.kernels[row.kernel].fields:
+        if f.kind == "table":
+            index, offset = decode(getattr(values, f.name))
+            weights = program.buffers[index].weights if 0 <= index < len(program.buffers) else None
+            if weights is None or offset % 8:
+                raise ProgramError(f"{where}, {f.name}: no table")
+            stop = program.buffers[index].nbytes // 8 * 8
+            setattr(values, f.name, weights[offset:stop].view(np.int64))
+    return values
 
 
 def declared_ranges(program: Program, kernel: Kernel, values: SimpleNamespace, where: str) -> list[Range]:

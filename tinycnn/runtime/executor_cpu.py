@@ -29,7 +29,7 @@ class Context:
         for row in program.rows:
             starts.append(len(slots))
             for f, slot in zip(program.kernels[row.kernel].fields, row.slots, strict=True):
-                if f.kind == "addr" and slot:
+                if f.is_address and slot:
                     buffer, offset = decode(slot)
                     slot = bases[buffer] + offset
                 elif f.kind == "code" and slot:

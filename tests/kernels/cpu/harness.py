@@ -95,6 +95,8 @@ class ArrayEmitter:
             plain[f.name] = 0 if isinstance(value, Ref | Kernel) else value
             if isinstance(value, Ref) and f.kind == "addr":
                 plain[f.name] = 1 << 40  # nonzero: present
+            if isinstance(value, Ref) and f.kind == "table":
+                plain[f.name] = self.buffers[value.buffer].data[value.offset :].view(np.int64)
         for r in kernel.ranges(SimpleNamespace(**plain)):
             target = values[r.field]
             assert isinstance(target, Ref), f"{kernel.name}: {r.field} is no address"

@@ -18,11 +18,11 @@ import numpy as np
 from tinycnn.kernels.cpu import conv, tuning
 from tinycnn.kernels.cpu.conv import ConvProblem
 from tinycnn.kernels.cpu.isa import ISAS
-from tinycnn.kernels.kernel import Kernel, Range, fields
+from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_natural, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, can_block, lowers
 
 FIELDS = fields(
-    "x:addr w:addr table:addr bias:addr res:addr y:addr act:code act_args:addr band:addr sums:addr lo:f32 hi:f32 "
+    "x:addr w:addr table:table bias:addr res:addr y:addr act:code act_args:addr band:addr sums:addr lo:f32 hi:f32 "
     "items ksplits chunks chunk_tiles tiles row_tiles kgroups kblocks ow pixels "
     "image oy_stride outer_stride ky_n ky_stride kx_n kx_stride inner_n inner_stride "
     "band_bytes units band_sh band_kh band_left band_span band_right "
@@ -167,31 +167,50 @@ def kernel(isa: str, rows: int, cols: int, step: int) -> Kernel:
 
 
 def ranges(rows: int, cols: int, lanes: int, step: int, a: SimpleNamespace) -> Iterable[Range]:
-    n = a.items // (a.ksplits * a.chunks)
-    y_bytes = n * a.kblocks * a.pixels * lanes * 4
-    reach = (
-        (a.tiles - 1) // a.row_tiles * a.oy_stride
-        + (a.row_tiles * rows - 1) * step
-        + (a.units - 1) * a.outer_stride
-        + (a.ky_n - 1) * a.ky_stride
-        + (a.kx_n - 1) * a.kx_stride
-        + (a.inner_n - 1) * a.inner_stride
-        + 4
-    )
+    vector, nr_bytes = 4 * lanes, 4 * cols * lanes
+    require_positive(a, "items ksplits chunks chunk_tiles tiles row_tiles kgroups ow outer_chunk")
+    require_natural(
+        a, "image oy_stride outer_stride ky_n ky_stride kx_n kx_stride inner_n inner_stride band_bytes units band_sh "
+        "band_kh band_left band_span band_right h row_bytes plane_bytes row_step pixel_step oy_step pixel_bytes sums_bytes"
+    )  # fmt: skip
+    images, oh = a.items // (a.ksplits * a.chunks), (a.tiles - 1) // a.row_tiles + 1
+    require(a.items == images * a.ksplits * a.chunks, "items are not all chunks of all images")
+    require((a.chunks - 1) * a.chunk_tiles < a.tiles, "a chunk has no tiles")
+    require((a.kgroups - 1) * cols < a.kblocks, "a group has no channels")
+    require((a.row_tiles - 1) * rows < a.ow and oh * a.ow <= a.pixels, "tiles lie outside of the output")
+    groups = a.table[: 4 * a.kgroups].reshape(a.kgroups, 4).tolist()
+    require(all(min(group) >= 0 for group in groups), "the table is none")
+    taps = (a.ky_n - 1) * a.ky_stride + (a.kx_n - 1) * a.kx_stride
+    reach, w_stop = 0, 0
+    for offset, outer_n, tail, at in groups:
+        inner = max(tail, a.inner_n if outer_n > 1 else 0)
+        reach = max(reach, offset + (outer_n - 1) * a.outer_stride + taps + (inner - 1) * a.inner_stride + 4)
+        w_stop = max(w_stop, at + ((outer_n - 1) * a.inner_n + tail) * a.ky_n * a.kx_n * nr_bytes)
+    reach += (a.row_tiles * rows - 1) * step
     if a.band:
-        yield Range("x", 0, n * a.image + 4 * lanes)
+        band_oh = min(oh, (a.chunk_tiles + a.row_tiles - 2) // a.row_tiles + 1)
+        line = a.band_left + a.band_span + a.band_right
+        filled = (a.units - 1) * a.outer_stride + ((band_oh - 1) * a.band_sh + a.band_kh) * line + vector
+        require(max(filled, (band_oh - 1) * a.oy_stride + reach) <= a.band_bytes, "the band is too small")
         yield Range("band", 0, a.band_bytes, writes=True, per_thread=True)
+        vectors = -(-a.band_span // vector)
+        row = vectors * vector if a.pixel_step == a.pixel_bytes else (vectors - 1) * a.pixel_step + vector
+        reach = (a.units - 1) * a.plane_bytes + (a.h - 1) * a.row_bytes + row
     else:
-        yield Range("x", 0, (n - 1) * a.image + reach)
-    if a.sums:
+        reach += (oh - 1) * a.oy_stride
+    yield Range("x", 0, (images - 1) * a.image + reach)
+    if any(outer_n > a.outer_chunk for _, outer_n, _, _ in groups):
+        require(a.chunk_tiles * rows * nr_bytes <= a.sums_bytes, "the sums do not fit")
         yield Range("sums", 0, a.sums_bytes, writes=True, per_thread=True)
-    yield Range("w", 0, a.w_bytes)
-    yield Range("table", 0, a.kgroups * 32)
+    elif a.sums:
+        yield Range("sums", 0, 0)
+    y_bytes = images * a.kblocks * a.pixels * vector
+    yield Range("w", 0, w_stop)
     yield Range("y", 0, y_bytes, writes=True)
     if a.bias:
-        yield Range("bias", 0, a.kgroups * cols * lanes * 4)
+        yield Range("bias", 0, a.kgroups * nr_bytes)
     if a.res:
-        yield Range("res", 0, y_bytes)
+        yield Range("res", 0, y_bytes + (a.row_tiles * rows - a.ow) * vector)
     if a.act_args:
         yield Range("act_args", 0, 16)
 

@@ -20,12 +20,12 @@ from tinycnn.kernels.cpu.conv import ConvProblem
 from tinycnn.kernels.cpu.gemm import finisher
 from tinycnn.kernels.cpu.isa import ISAS, Isa
 from tinycnn.kernels.cpu.panels import panels
-from tinycnn.kernels.kernel import Kernel, Range, fields
+from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_natural, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Ref, Request, blocks, can_block, lowers
 from tinycnn.ops.activation import Activation
 
 FIELDS = fields(
-    "x:addr w:addr table:addr scratch:addr bias:addr res:addr y:addr act:code act_args:addr lo:f32 hi:f32 "
+    "x:addr w:addr table:table scratch:addr bias:addr res:addr y:addr act:code act_args:addr lo:f32 hi:f32 "
     "images groups chunks chunk_strips splits columns co_g co k lda h width oh ow sh sw pt pl extent_h extent_w "
     "image_bytes row_bytes pixel_bytes spread x_bytes table_bytes scratch_bytes"
 )
@@ -157,10 +157,27 @@ def kernel(isa: str, rows: int, cols: int) -> Kernel:
 
 def ranges(rows: int, cols: int, lanes: int, a: SimpleNamespace) -> Iterable[Range]:
     nr, vector = cols * lanes, 4 * lanes
+    require_positive(a, "images groups chunks chunk_strips splits h width oh ow")
+    require_natural(a, "columns co_g co k lda sh sw image_bytes row_bytes pixel_bytes scratch_bytes")
+    require(a.spread == 0 or (a.spread == 1 and a.pixel_bytes == 4), "a run is neither of channels nor of pixels")
+    require(a.groups * a.co_g <= a.co, "groups have more channels than there are")
+    beside, written = 0, 4 * a.k
+    for group in range(a.groups):
+        first, count = (int(n) for n in a.table[2 * group : 2 * group + 2])
+        at = 0
+        for offset, dy, dx, taps in a.table[first // 8 : first // 8 + 4 * count].reshape(count, 4).tolist():
+            require(min(dy, dx, taps) >= 0, "a run begins before its pixel")
+            require(dy < a.extent_h and dx + max(taps - 1, 0) * a.spread < a.extent_w, "a run leaves the kernel")
+            rest = offset - dy * a.row_bytes - dx * a.pixel_bytes
+            require(rest >= 0, "a run begins before the input")
+            beside, written, at = max(beside, rest), max(written, at + vector), at + 4 * taps
+        require(first >= 0 and first % 8 == 0 and at <= 4 * a.k, "the table is none")
+    panel = (a.chunk_strips * rows - 1) * a.lda + written
+    require(rows * nr * 4 + vector + panel <= a.scratch_bytes, "the scratch is too small")
+    x_reach = (a.images - 1) * a.image_bytes + (a.h - 1) * a.row_bytes + (a.width - 1) * a.pixel_bytes
     y_bytes = a.images * blocks(a.co, lanes) * a.oh * a.ow * vector
-    yield Range("x", 0, a.x_bytes + vector)
+    yield Range("x", 0, x_reach + beside + vector)
     yield Range("w", 0, a.groups * a.columns * a.k * nr * 4)
-    yield Range("table", 0, a.table_bytes)
     yield Range("scratch", 0, a.scratch_bytes, writes=True, per_thread=True)
     yield Range("y", 0, y_bytes, writes=True)
     if a.bias:

@@ -20,7 +20,7 @@ import numpy as np
 from tinycnn.kernels.cpu import conv, tuning
 from tinycnn.kernels.cpu.conv import ConvProblem
 from tinycnn.kernels.cpu.isa import ISAS
-from tinycnn.kernels.kernel import Kernel, Range, fields
+from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_natural, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Request, blocks, can_block, lowers
 from tinycnn.kernels.winograd_matrices import matrices
 
@@ -175,6 +175,13 @@ def kernel(isa: str, m: int, rows: int, cols: int) -> Kernel:
 
 def ranges(m: int, rows: int, cols: int, lanes: int, a: SimpleNamespace) -> Iterable[Range]:
     vec, elements = 4 * lanes, (m + 2) ** 2
+    require_positive(a, "ksplits n_blocks block tiles tiles_w")
+    require_natural(a, "images kgroups kblocks ci cblocks h w oh ow")
+    require(a.items == a.images * a.n_blocks * a.ksplits, "items are not all blocks of all images")
+    require((a.n_blocks - 1) * a.block < a.tiles, "a block has no tiles")
+    padded, groups = -(-a.block // rows) * rows, -(-a.kgroups // a.ksplits)
+    v_bytes, p_bytes = (a.cblocks * padded + 1) * vec, (padded * groups * cols + 1) * vec
+    require(elements * (vec + v_bytes + p_bytes) <= a.scratch_bytes, "the scratch is too small")
     y_bytes = a.images * a.kblocks * a.oh * a.ow * vec
     yield Range("x", 0, a.images * a.cblocks * a.h * a.w * vec)
     yield Range("u", 0, elements * a.kgroups * a.ci * cols * vec)

@@ -8,7 +8,7 @@ from typing import Any
 
 from tinycnn.kernels.cpu import tuning
 from tinycnn.kernels.cpu.isa import ISAS
-from tinycnn.kernels.kernel import Kernel, Range, fields
+from tinycnn.kernels.kernel import Kernel, Range, fields, require_natural
 from tinycnn.kernels.lowering import Layout, blocked_size, blocks
 
 FIELDS = fields("x:addr y:addr n c spatial")
@@ -16,9 +16,11 @@ FIELDS = fields("x:addr y:addr n c spatial")
 
 def ranges(to: Layout, lanes: int) -> Callable[[SimpleNamespace], Iterable[Range]]:
     def touched(v: SimpleNamespace) -> Iterable[Range]:
+        require_natural(v, "n c spatial")
         shape = (v.n, v.c, v.spatial)
         plain, blocked = 4 * math.prod(shape), 4 * blocked_size(shape, lanes)
-        yield Range("x", 0, plain if to == "blocked" else blocked)
+        beyond = -v.spatial % lanes  # pixels that the last square reaches over
+        yield Range("x", 0, plain + 4 * beyond if to == "blocked" else blocked + 4 * lanes * beyond)
         yield Range("y", 0, blocked if to == "blocked" else plain, writes=True)
 
     return touched
