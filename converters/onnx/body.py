@@ -136,9 +136,7 @@ class Body:
         op = REGISTRY[call.kind](**fields)
         self.builder.add(op, call.inputs, call.outputs, call.name, schema, call.attributes)
 
-    def leave(
-        self, call: Call, schema: onnx.defs.OpSchema, protos: Mapping[str, AttributeProto], scope: Scope
-    ) -> None:
+    def leave(self, call: Call, schema: onnx.defs.OpSchema, protos: Mapping[str, AttributeProto], scope: Scope) -> None:
         """Leaves a node, as it stands in the file, to the reference evaluator."""
         if any(tensors.is_external(tensor) for tensor in structure.inner_tensors(call.proto)):
             raise call.refusal("its subgraph's data lies in another file", remedy="store it in the model itself")

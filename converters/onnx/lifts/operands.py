@@ -9,13 +9,15 @@ REDUCTIONS = (
     "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd",
     "ReduceSumSquare",
 )  # fmt: skip
+F32_MAX = float(np.finfo(np.float32).max)
 END = np.iinfo(np.int64).max
 
 
 @lift("Clip", last=10)
 def clip(call: Call) -> None:
-    bounds = [(role, call.take(role)) for role in ("min", "max")]
-    call.inputs += ["" if value is None else call.constant(value, call.dtype(), role) for role, value in bounds]
+    """The greatest f32 and its negative, the defaults, bound nothing."""
+    bounds = [(role, call.take(role, F32_MAX)) for role in ("min", "max")]
+    call.inputs += ["" if abs(v) >= F32_MAX else call.constant(v, call.dtype(), role) for role, v in bounds]
 
 
 @lift("Reshape", last=4)

@@ -1,6 +1,5 @@
 """Operators on quantised tensors: dequantise, compute in float, quantise."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -48,8 +47,8 @@ def dequantized_bias(call: Call, bias: str, alpha: float = 1.0) -> str:
     return call.emit("DequantizeLinear", [bias, name], role="bias", **attributes)
 
 
-def unary(call: Call, kind: str, extra: Sequence[str] = ()) -> None:
-    y = call.emit(kind, [dequantized(call, 0, "x"), *extra], role="y", **call.attributes)
+def unary(call: Call, kind: str) -> None:
+    y = call.emit(kind, [dequantized(call, 0, "x")], role="y", **call.attributes)
     quantize(call, y, 3)
 
 
@@ -96,12 +95,6 @@ def softmax(call: Call) -> None:
     if opset < 13 and axis != -1 and axis + 1 != rank:
         raise call.refusal("before opset 13 only the last axis is understood here", attribute="axis")
     unary(call, "Softmax")
-
-
-@lift("QLinearReduceMean", domain=MICROSOFT)
-def reduce_mean(call: Call) -> None:
-    axes = call.ints("axes")
-    unary(call, "ReduceMean", [call.axes(axes)] if axes else [])
 
 
 @lift("QLinearConcat", domain=MICROSOFT)

@@ -65,6 +65,21 @@ def lp_norm(call: Call) -> None:
     call.attributes["p"] = int(p)
 
 
+@lift("GlobalLpPool")
+def global_lp_pool(call: Call) -> None:
+    """(sum |x|^p)^(1 / p) over the spatial axes."""
+    x, p, rank = call.required(0), call.take("p", 2), call.fact(0).rank
+    if rank is None:
+        raise call.refusal("the rank of its input must be known", remedy="declare the input's shape")
+    axes = call.axes(range(2, rank))
+    if p in (1, 2):
+        call.emit(f"ReduceL{p}", [x, axes], call.outputs)
+        return
+    power = call.emit("Pow", [call.emit("Abs", [x]), call.constant(p, call.dtype(), "p")], role="power")
+    total = call.emit("ReduceSum", [power, axes], role="total")
+    call.emit("Pow", [total, call.constant(1 / p, call.dtype(), "root")], call.outputs)
+
+
 @lift("ConvTranspose")
 def conv_transpose(call: Call) -> None:
     """output_shape and SAME take the place of pads; VALID says that there are none."""
