@@ -1,12 +1,7 @@
-"""Where tests find each other, and what the terminal shows of a run beyond pytest's own."""
+"""What the terminal shows of a run, beyond pytest's own."""
 
-import sys
 from collections import Counter
-from pathlib import Path
 from typing import Any
-
-# Last, so that `tinycnn` is the installed one: beside the sources it would miss converters and models.
-sys.path.append(str(Path(__file__).parents[1]))
 
 SUITE = "test_backend_suite.py::Onnx"
 

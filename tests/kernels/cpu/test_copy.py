@@ -65,7 +65,7 @@ def test_every_view(name, case, threads):
         ((2, 3, 2, 5, 4, 6, 7), lambda a: a[:, :, 0].transpose(5, 0, 4, 1, 3, 2)),
         ((4, 1, 1), lambda a: a[2]),
     ],
-    ids=str,
+    ids=["straight", "reversed", "broadcast", "transposed", "six axes", "one row"],
 )
 def test_large_and_deep(name, threads, shape, view):
     run(shape, view, name, threads)
