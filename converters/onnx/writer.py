@@ -4,11 +4,12 @@ import contextlib
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
+from onnx import ModelProto, NodeProto, ValueInfoProto, helper
 
 from tinycnn.converters.onnx import expand, facts, tensors
 from tinycnn.converters.onnx.facts import Fact
@@ -19,14 +20,13 @@ from tinycnn.ir import Graph, Node, TensorSpec, computed
 
 OPSET = 21
 IR_VERSION = 10  # the one of onnx 1.16, which brought opset 21
-HALF = np.dtype(np.float16)
 
 
 def to_onnx(graph: Graph) -> ModelProto:
     """A model of opset 21 that means the same as the graph.
 
     Fused fields become operators of their own; symbolic sizes keep their names; inputs and outputs that are declared
-    f16 are cast at the border.
+    with a dtype that is not computed in, such as f16, are cast at the border.
 
     Raises UnsupportedModelError with all nodes that opset 21 cannot express, LimitError for 2 GiB and more.
     """
@@ -72,7 +72,7 @@ class Writer:
         made = (output for node in graph.nodes for output in node.outputs)
         self.taken = {*graph.inputs, *graph.constants, *made}
         self.names: set[str] = set()
-        # f16 at the border: the name that nodes use -> the one outside.
+        # Of values that are cast at the border: the name outside -> the one that nodes use.
         self.inside: dict[str, str] = {}
 
     def model(self) -> ModelProto:
@@ -80,12 +80,12 @@ class Writer:
         self.open_borders()
         for node in graph.nodes:
             self.node(node)
+        inputs = [value_info(name, spec) for name, spec in graph.inputs.items() if not self.opaque(name, spec)]
         outputs = [self.output(name) for name in graph.outputs]
         if self.problems:
             raise UnsupportedModelError(self.problems)
         needed = {name for node in self.nodes for name in node.input} | set(graph.outputs)
         initialisers = [tensors.to_tensor(a, name) for name, a in self.constants.items() if name in needed]
-        inputs = [value_info(name, spec) for name, spec in graph.inputs.items()]
         told = dict(graph.metadata)
         proto = helper.make_graph(
             self.nodes, graph.name, inputs, outputs, initialisers, doc_string=told.pop("graph_description", "")
@@ -104,14 +104,20 @@ class Writer:
     def open_borders(self) -> None:
         for name, spec in self.graph.inputs.items():
             self.facts[name] = Fact(computed(spec.dtype), None if spec.shape is None else spec.rank)
-            if spec.dtype == HALF:
-                self.inside[name] = self.fresh(f"{name}.f32")
+            if spec.dtype != computed(spec.dtype):
+                self.inside[name] = self.fresh(f"{name}.{computed(spec.dtype)}")
                 self.facts[self.inside[name]] = self.facts[name]
-                self.nodes.append(cast(name, self.inside[name], TensorProto.FLOAT))
+                self.nodes.append(cast(name, self.inside[name], computed(spec.dtype)))
         for name in self.graph.outputs:
             declared = self.graph.specs.get(name)
-            if declared is not None and declared.dtype == HALF and name not in self.graph.inputs:
-                self.inside[name] = self.fresh(f"{name}.f32")
+            if declared is not None and declared.dtype != computed(declared.dtype) and name not in self.graph.inputs:
+                self.inside[name] = self.fresh(f"{name}.{computed(declared.dtype)}")
+
+    def opaque(self, name: str, spec: TensorSpec) -> bool:
+        """Refuses an input that may be anything but a tensor."""
+        if spec.is_unknown:
+            self.problems.append(Problem(name, "input", OPSET, "its type is not known to be a tensor's"))
+        return spec.is_unknown
 
     def output(self, name: str) -> ValueInfoProto:
         """Declares an output, casting it where its declared dtype differs."""
@@ -120,11 +126,29 @@ class Writer:
         if inner != name and name not in self.graph.inputs:
             if name in self.constants:
                 self.constants[inner] = self.constants.pop(name)
-            self.nodes.append(cast(inner, name, TensorProto.FLOAT16))
-        if spec is None:
-            fact = self.facts.get(inner, facts.NOTHING)
-            spec = TensorSpec(None, fact.dtype or np.dtype(np.float32))
-        return value_info(name, spec)
+            assert spec is not None
+            self.nodes.append(cast(inner, name, spec.dtype))
+        fact = self.facts.get(inner, facts.NOTHING)
+        dtype = spec.dtype if spec is not None else fact.dtype or np.dtype(np.float32)
+        known = [
+            found.shape for found in (spec, self.inferred.get(name)) if found is not None and found.shape is not None
+        ]
+        symbols = None if fact.rank is None else tuple(f"{name}.{axis}" for axis in range(fact.rank))
+        return value_info(name, TensorSpec(known[0] if known else symbols, dtype))
+
+    @cached_property
+    def inferred(self) -> dict[str, TensorSpec]:
+        """Specs of the values whose shape follows from inputs of static shape."""
+        constants = self.graph.constants
+        inputs = self.graph.inputs
+        specs = {name: TensorSpec(s.shape, computed(s.dtype)) for name, s in inputs.items() if s.is_static}
+        specs |= {name: TensorSpec.of(array) for name, array in constants.items()}
+        for node in self.graph.nodes:
+            if all(name in specs for name in node.inputs if name):
+                values = [constants.get(name) for name in node.inputs]
+                found = node.op.infer([specs.get(name) for name in node.inputs], values)
+                specs.update(zip(node.outputs, found or (), strict=False))
+        return specs
 
     def node(self, node: Node) -> None:
         if isinstance(node.op, OnnxReference):
@@ -217,8 +241,8 @@ def same_definition(kind: str, version: int) -> bool:
     return schemas[0].since_version == schemas[1].since_version and not schemas[1].deprecated
 
 
-def cast(source: str, target: str, element: int) -> NodeProto:
-    return helper.make_node("Cast", [source], [target], f"{target}.cast", to=element)
+def cast(source: str, target: str, dtype: np.dtype) -> NodeProto:
+    return helper.make_node("Cast", [source], [target], f"{target}.cast", to=helper.np_dtype_to_tensor_dtype(dtype))
 
 
 def equal(a: Any, b: Any) -> bool:
@@ -227,4 +251,5 @@ def equal(a: Any, b: Any) -> bool:
 
 def value_info(name: str, spec: TensorSpec) -> ValueInfoProto:
     shape = None if spec.shape is None else list(spec.shape)
-    return helper.make_tensor_value_info(name, tensors.ELEMENT_TYPES[spec.dtype], shape)
+    element = tensors.ELEMENT_TYPES.get(spec.dtype) or helper.np_dtype_to_tensor_dtype(spec.dtype)
+    return helper.make_tensor_value_info(name, element, shape)
