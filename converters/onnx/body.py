@@ -14,7 +14,7 @@ from tinycnn.converters.onnx.builder import NEWEST, Builder, fields_of
 from tinycnn.converters.onnx.call import Call, Refusal
 from tinycnn.converters.onnx.lifts import lifts_of
 from tinycnn.converters.onnx.signature import STANDARD
-from tinycnn.errors import LimitError, ModelFormatError, TinyCnnError
+from tinycnn.errors import LimitError, ModelFormatError, ShapeError, TinyCnnError
 from tinycnn.ops import REGISTRY
 
 DEPTH = 60  # of calls within calls
@@ -81,6 +81,8 @@ class Body:
                 self.node(call, protos, scope, read)
             except Refusal as refusal:
                 self.builder.problems.append(refusal.problem)
+            except ShapeError as error:
+                self.builder.problems.append(call.problem(str(error)))
             except TinyCnnError:
                 raise
             except (ArithmeticError, LookupError, TypeError, ValueError) as error:

@@ -99,7 +99,10 @@ class Builder:
         schema: onnx.defs.OpSchema,
         attributes: Mapping[str, Any],
     ) -> None:
+        """Adds a node. Raises ShapeError when it lacks an input that its operator must have."""
         inputs, outputs = trimmed(inputs), trimmed(outputs)
+        if op.kind in REGISTRY:
+            op.required([value or None for value in inputs])
         known = [self.facts.get(value, facts.NOTHING) for value in inputs]
         for value, fact in zip(outputs, facts.outputs(schema, known, attributes, len(outputs)), strict=True):
             if value:

@@ -235,3 +235,20 @@ def test_all_problems_at_once() -> None:
 def test_a_newer_opset_is_refused() -> None:
     with pytest.raises(UnsupportedModelError, match="upgrade the onnx package"):
         load_onnx(changed(lambda m: setattr(m.opset_import[0], "version", 10**6)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "reason"),
+    [
+        ("Relu", [""], "takes 1 inputs, not 0"),
+        ("Add", ["x", ""], "takes 2 inputs, not 1"),
+        ("Add", ["", "x"], "input 0 is absent"),
+        ("Conv", ["x", "", "w"], "input 1 is absent"),
+        ("MaxPool", [""], "takes 1 inputs, not 0"),
+    ],
+)
+def test_a_node_without_an_input_that_it_must_have(kind: str, inputs: list[str], reason: str) -> None:
+    attributes = {"kernel_shape": [1]} if kind == "MaxPool" else {}
+    proto = model([helper.make_node(kind, inputs, ["y"], "lonely", **attributes)], X, W)
+    with pytest.raises(UnsupportedModelError, match=f"'lonely'.*{reason}"):
+        load_onnx(proto)

@@ -184,6 +184,25 @@ def test_statistics_that_are_no_constants_are_left() -> None:
     assert fold_batch_norm(graph) is graph
 
 
+@pytest.mark.parametrize(
+    "op, read, sizes",
+    [
+        (Conv(), "x w", {"m": 4}),
+        (Conv(), "x w", {"v": 0}),
+        (Conv(), "x w w", {}),
+        (ConvTranspose(group=2), "x w", {}),
+        (ConvTranspose(group=0), "x w", {}),
+        (Gemm(), "x d w", {}),
+    ],
+    ids=str,
+)
+def test_what_no_definition_allows_is_left_to_be_refused(op: Op, read: str, sizes: dict[str, int]) -> None:
+    constants = {"w": weights(3, 3, 3, 3), "d": weights(3, 3), **statistics(3)}
+    constants |= {name: weights(size) for name, size in sizes.items()}
+    graph = network([("a", op, read), ("y", BatchNormalization(), "a g b m v")], constants)
+    assert nodes(fold_batch_norm(graph))[0] == nodes(graph)[0]
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     g=st.integers(1, 3), ci=st.integers(1, 3), co=st.integers(1, 3), kh=st.integers(1, 3), kw=st.integers(1, 3),

@@ -54,6 +54,7 @@ def test_it_is_folded(pad: str, op: Op, expected: str) -> None:
         ("x one", "constant", AveragePool((2, 3), ceil_mode=1)),
         ("x one", "constant", MaxPool((2, 3))),
         ("x p inf", "constant", MaxPool((2, 3))),
+        ("x p p", "constant", Conv()),
     ],
 )
 def test_refusals(pad: str, mode: str, op: Op) -> None:

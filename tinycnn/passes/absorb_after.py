@@ -71,8 +71,9 @@ def source(edit: Rewriter, value: str, depth: int = DEPTH) -> Source | None:
         case Resize() if keeps_channels(edit, node):
             return source(edit, node.inputs[0], depth - 1)
     size = channels_after(edit, node)
-    bias_known = isinstance(node.op, ScaleShift) or old_bias(edit, node) is not None
-    if size is None or not bias_known or getattr(node.op, "activation", None) is not None or any(node.inputs[3:]):
+    if size is None or not bias_fits(edit, node, size[0]):
+        return None
+    if getattr(node.op, "activation", None) is not None or any(node.inputs[3:]):
         return None
     return Source((node,), size[:1], size[1])
 
@@ -88,6 +89,15 @@ def keeps_channels(edit: Rewriter, node: Node) -> bool:
     return scales is not None and scales.size > 2 and bool((scales[:2] == 1).all())
 
 
+def bias_fits(edit: Rewriter, node: Node, channels: int) -> bool:
+    """Whether a linear node's bias is known, and of a shape that its definition allows."""
+    if isinstance(node.op, ScaleShift):
+        return True
+    b = old_bias(edit, node)
+    most_axes = 2 if isinstance(node.op, Gemm) else 1
+    return b is not None and b.ndim <= most_axes and b.shape[-1:] in ((), (1,), (channels,))
+
+
 def channels_after(edit: Rewriter, node: Node) -> tuple[int, int] | None:
     """Channels and rank of what a linear node computes, if its weights are known; rank 0 where it may be any."""
     w = edit.constant(node.inputs[1]) if len(node.inputs) > 1 else None
@@ -96,7 +106,7 @@ def channels_after(edit: Rewriter, node: Node) -> tuple[int, int] | None:
     match node.op:
         case Conv() if w.ndim >= 3:
             return w.shape[0], w.ndim
-        case ConvTranspose(group=g) if w.ndim >= 3:
+        case ConvTranspose(group=g) if w.ndim >= 3 and g > 0 and w.shape[0] % g == 0:
             return w.shape[1] * g, w.ndim
         case Gemm(transB=transposed) if w.ndim == 2:
             return w.shape[0 if transposed else 1], 2

@@ -76,6 +76,8 @@ def affine_of(edit: Rewriter, node: Node) -> Affine | None:
     if len(parameters) < 4 or any(p is None or p.ndim != 1 for p in parameters):
         return None
     gamma, beta, mean, var = (p.astype(np.float64) for p in parameters if p is not None)
+    if not len(gamma) == len(beta) == len(mean) == len(var) > 0:
+        return None
     with np.errstate(all="ignore"):
         scale = gamma / np.sqrt(var + node.op.epsilon)
         return Affine(scale, beta - mean * scale)

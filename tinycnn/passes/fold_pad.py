@@ -45,9 +45,9 @@ def padded(edit: Rewriter, node: Node, before: Node) -> Conv | AveragePool | Max
     if not isinstance(before.op, Pad) or before.op.mode != "constant":
         return None
     value = edit.constant((*before.inputs, "")[2])
-    fill = 0.0 if value is None else float(value.item())
-    if value is None and any(before.inputs[2:3]):
+    if (value is None and any(before.inputs[2:3])) or (value is not None and value.size != 1):
         return None
+    fill = 0.0 if value is None else float(value.item())
     match node.op:
         case Conv(auto_pad="NOTSET") as conv if fill == 0:
             w = edit.constant(node.inputs[1])
