@@ -78,6 +78,40 @@ def test_many_callers_at_once_get_their_own_results(executors: dict[int, Executo
     assert right == [True] * 40 * len(feeds)
 
 
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("step", ["post", "wake", "walk"])
+def test_an_interrupt_leaves_no_worker_waiting(
+    executors: dict[int, Executor], monkeypatch: pytest.MonkeyPatch, step: str, before: bool
+) -> None:
+    executor = executors[3]
+    executor.alone = False
+    wanted = executor.run([X])[0]
+    holder = executor if step == "walk" else team.team(3, isa.current().name)
+    whole, calls = getattr(holder, step), iter([True])
+
+    def interrupted(*args: int) -> None:
+        first = next(calls, False)
+        if first and before:
+            raise KeyboardInterrupt
+        whole(*args)
+        if first:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(holder, step, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        executor.run([X])
+    for _ in range(20):
+        np.testing.assert_array_equal(executor.run([X])[0], wanted)
+
+
+def test_workers_look_at_no_memory_of_a_program_that_is_over(executors: dict[int, Executor]) -> None:
+    executor = executors[2]
+    executor.alone = False
+    executor.run([X])
+    crew = team.team(2, isa.current().name)
+    assert all(context.row[2] in (0, crew.barrier) for context in executor.contexts)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_fork_finds_a_team_of_its_own(executors: dict[int, Executor]) -> None:

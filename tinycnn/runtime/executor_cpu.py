@@ -39,11 +39,7 @@ class Context:
         at = self.slots.ctypes.data
         pairs = [(addresses[row.kernel], at + 8 * start) for row, start in zip(program.rows, starts, strict=True)]
         self.table = np.array(pairs, np.int64).reshape(-1)
-        self.barrier = aligned(128)
-        self.barrier[:] = 0
-        self.row = np.array(
-            [self.table.ctypes.data, len(pairs), self.barrier.ctypes.data, SPINS, yield_address()], np.int64
-        )
+        self.row = np.array([self.table.ctypes.data, len(pairs), 0, SPINS, yield_address()], np.int64)
         self.row_address = self.row.ctypes.data
         self.inputs = [self.view(program, port) for port in program.inputs]
         self.outputs = [self.view(program, port) for port in program.outputs]
@@ -90,6 +86,7 @@ class Executor:
             crew = team(self.program.threads, self.program.isa)
             if crew.lock.acquire(blocking=False):
                 try:
+                    context.row[2] = crew.barrier
                     crew.run(self.walk, self.walk_address, context.row_address)
                 finally:
                     crew.lock.release()

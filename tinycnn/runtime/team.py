@@ -60,9 +60,11 @@ class Team:
     def __init__(self, threads: int, isa: str):
         self.threads = threads
         self.lock = threading.Lock()
-        self.memory = aligned(64 * threads).view(np.int64)
+        # The barrier is the team's, not the program's: a worker may look at it when the caller has long gone on.
+        self.memory = aligned(64 * threads + 128).view(np.int64)
         self.memory[:] = 0
-        self.memory[8::8] = 1  # asleep
+        self.memory[8 : 8 * threads : 8] = 1  # asleep
+        self.barrier = self.memory.ctypes.data + 64 * threads
         job, flags = self.memory.ctypes.data, self.memory.ctypes.data + 64
         self.post = ENTRY(native.address(post(isa)))
         self.post_row = np.array([job, flags, 0, 0, threads - 1], np.int64)
@@ -76,13 +78,30 @@ class Team:
             worker.start()
 
     def run(self, walker: Entry, code: int, row: int) -> None:
-        """Walks with all threads; the caller holds `lock`. code: the walker's address; row: that of its row."""
-        self.post_row[2:4] = code, row
-        self.post(self.post_row.ctypes.data, 0, 0)
+        """Walks with all threads; the caller holds `lock`.
+
+        code  address of the walker
+        row   address of its row, which names `barrier`
+
+        An interrupt between any two steps is raised when the walk is over: workers who have a job wait for the caller.
+        """
+        jobs, generation = self.memory[0], self.memory[8 * self.threads + 8]
+        try:
+            self.post_row[2:4] = code, row
+            self.post(self.post_row.ctypes.data, 0, 0)
+            self.wake()
+            walker(row, 0, self.threads)
+        except BaseException:
+            if self.memory[0] != jobs and self.memory[8 * self.threads + 8] == generation:
+                self.wake()
+                walker(row, 0, self.threads)
+            raise
+
+    def wake(self) -> None:
+        """Rings for the workers who slept when the job was posted."""
         for i, bell in enumerate(self.bells):
-            if self.memory[8 * (i + 1) + 2]:
+            if self.memory[8 * (i + 1) + 2] and bell.locked():
                 bell.release()
-        walker(row, 0, self.threads)
 
 
 def work(bell: threading.Lock, entry: Entry, row: np.ndarray, thread: int, threads: int) -> None:
