@@ -69,7 +69,7 @@ def test_a_bounded_number_of_plans_is_kept(monkeypatch: pytest.MonkeyPatch) -> N
         [y] = s.run(None, {"x": np.ones(shape, np.float32)})
         assert y.shape == (shape[0], 5, *shape[2:])
         assert len(s.network.plans) <= 3
-    assert len(s.network.store.blocks) <= 4  # packed weights are shared by all plans
+    assert len(s.network.store.blocks) <= 6  # packed weights are shared by all plans, tables are a plan's own
 
 
 def test_results_do_not_change_when_the_session_runs_again() -> None:

@@ -43,7 +43,12 @@ class Emitter(Protocol):
         ...
 
     def weights(self, key: str, make: Callable[[], np.ndarray]) -> Ref:
-        """A constant block, made at most once per session for each (node's constants, key); 64-byte aligned."""
+        """A constant block, which follows from the key and the node's constants alone and is shared by all plans of a
+        session; 64-byte aligned."""
+        ...
+
+    def table(self, values: np.ndarray) -> Ref:
+        """A small constant block that follows from shapes or attributes; 64-byte aligned."""
         ...
 
     def scratch(self, nbytes: int) -> Ref:

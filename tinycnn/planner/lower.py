@@ -1,6 +1,7 @@
 """Graph to program: choose kernels node by node, insert reorders where layouts meet, write the rows."""
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -85,8 +86,8 @@ class Writer:
         self.places[name, layout] = ref
         return ref
 
-    def pack(self, key: tuple[object, ...], make: Callable[[], np.ndarray]) -> Ref:
-        block = self.store.get(key, make)
+    def pack(self, key: tuple[object, ...], constants: Sequence[np.ndarray], make: Callable[[], np.ndarray]) -> Ref:
+        block = self.store.get(key, constants, make)
         if id(block) not in self.weight_numbers:
             self.weight_numbers[id(block)] = len(self.buffers)
             nbytes = block.nbytes - OVERREAD
@@ -101,7 +102,9 @@ class Writer:
         if constant is not None:
             lanes = self.options.isa.lanes
             return self.pack(
-                (name, layout, lanes), lambda: to_blocked(constant, lanes) if layout == "blocked" else constant
+                (name, layout, lanes),
+                [constant],
+                lambda: to_blocked(constant, lanes) if layout == "blocked" else constant,
             )
         other: Layout = "plain" if layout == "blocked" else "blocked"
         source = self.places[name, other]
@@ -217,10 +220,12 @@ class NodeEmitter:
         return bool(part and part.whole == self.request.node.outputs[0] and part.layout == self.choice.output)
 
     def weights(self, key: str, make: Callable[[], np.ndarray]) -> Ref:
-        constants = tuple(
-            n for n, v in zip(self.request.node.inputs, self.request.values, strict=True) if v is not None
-        )
-        return self.writer.pack((self.request.node.outputs[0], key, constants), make)
+        constants = [value for value in self.request.values if value is not None]
+        return self.writer.pack((self.request.node.outputs[0], key), constants, make)
+
+    def table(self, values: np.ndarray) -> Ref:
+        digest = hashlib.blake2b(values.tobytes(), digest_size=16).digest()
+        return self.writer.pack(("table", values.dtype.str, digest), (), lambda: values)
 
     def scratch(self, nbytes: int) -> Ref:
         return self.writer.buffer(f"scratch of {self.request.node.outputs[0]}", nbytes)

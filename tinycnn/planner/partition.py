@@ -30,6 +30,7 @@ class Rest:
 
 
 Part = Stretch | Call | Rest
+STRINGS = "OSU"  # kinds of dtypes of which an arena holds nothing
 
 
 def has_kernel(graph: Graph, node: Node, options: Options) -> bool:
@@ -37,7 +38,7 @@ def has_kernel(graph: Graph, node: Node, options: Options) -> bool:
     if any(name not in graph.specs and name not in graph.constants for name in values):
         return False
     specs = [graph.specs[name] for name in values if name in graph.specs]
-    if any(not spec.is_static or 0 in spec.dims for spec in specs):
+    if any(not spec.is_static or 0 in spec.dims or spec.dtype.kind in STRINGS for spec in specs):
         return False
     request = make_request(graph, node, dict.fromkeys(node.inputs, "plain"), options)
     return next(offers(request), None) is not None

@@ -1,7 +1,8 @@
-"""Packed constants: each made once per session and shared by all its plans."""
+"""Packed constants: each made once and shared by all plans of a session that hold it."""
 
 import threading
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -18,18 +19,27 @@ def aligned(nbytes: int) -> np.ndarray:
 
 
 class WeightStore:
-    """Blocks by key. A block is followed by OVERREAD zero bytes. Safe to use from many threads."""
+    """Blocks by what they were made of, for as long as a plan holds them. A block is followed by OVERREAD zero bytes.
+    Safe to use from many threads."""
 
     def __init__(self) -> None:
-        self.blocks: dict[tuple[object, ...], np.ndarray] = {}
+        self.blocks: weakref.WeakValueDictionary[tuple[object, ...], np.ndarray] = weakref.WeakValueDictionary()
         self.lock = threading.Lock()
 
-    def get(self, key: tuple[object, ...], make: Callable[[], np.ndarray]) -> np.ndarray:
+    def get(
+        self, key: tuple[object, ...], constants: Sequence[np.ndarray], make: Callable[[], np.ndarray]
+    ) -> np.ndarray:
+        """The block that `make` returns, which follows from the key and these very arrays: a constant that comes of
+        the input's shape has the same name, but another value, in another plan."""
+        key = (*key, *map(id, constants))
         with self.lock:
-            if key not in self.blocks:
+            block = self.blocks.get(key)
+            if block is None:
                 array = np.ascontiguousarray(make())
                 block = aligned(array.nbytes + OVERREAD)
                 block[: array.nbytes] = array.reshape(-1).view(np.uint8)
                 block[array.nbytes :] = 0
+                # Keeps the constants, so that no other array takes over their ids while the block lives.
+                weakref.finalize(block, tuple, constants).atexit = False
                 self.blocks[key] = block
-            return self.blocks[key]
+            return block

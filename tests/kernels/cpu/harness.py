@@ -75,6 +75,9 @@ class ArrayEmitter:
         buffer.data[:] = array.reshape(-1).view(np.uint8)
         return self.ref(buffer)
 
+    def table(self, values: np.ndarray) -> Ref:
+        return self.weights("table", lambda: values)
+
     def scratch(self, nbytes: int) -> Ref:
         return self.ref(Buffer(nbytes))
 

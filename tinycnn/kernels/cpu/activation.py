@@ -113,7 +113,7 @@ def routine(e: Emitter, activation: Activation | None, isa: str) -> dict[str, An
         return {"act": 0, "act_args": 0}
     slots = np.zeros(2, np.int64)
     slots.view(np.float32)[0::2] = activation.alpha, activation.beta
-    return {"act": function(activation.function, isa), "act_args": e.weights(f"{activation}", lambda: slots)}
+    return {"act": function(activation.function, isa), "act_args": e.table(slots)}
 
 
 def kernels(isa: str) -> Iterable[Kernel]:

@@ -220,7 +220,7 @@ def select(r: Request) -> Iterable[Choice]:
                 e.row(shuffle(isa), half=c // 2, **values)
             else:
                 entries = np.array([divmod(k, r.isa.lanes) for k in w], np.int64)
-                table = e.weights(f"{c} channels in {r.isa.lanes}", functools.partial(np.copy, entries))
+                table = e.table(entries)
                 e.row(gather(isa), table=table, c=len(w), **values)
 
     algorithm, factor = ("shift", 1) if runs else ("shuffle", 1) if halves else ("gather", 8)

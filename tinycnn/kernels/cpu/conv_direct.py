@@ -401,9 +401,8 @@ def emit(r: Request, plan: Plan, e: Emitter) -> None:
     p, isa = plan.p, r.isa.name
     w, bias = conv.weights(r)
     nr = plan.cols * plan.lanes
-    key = f"direct {plan.rows}x{plan.cols} {'blocked' if plan.blocked else 'plain'} {plan.geometry()['outer_stride']}"
     weights = e.weights(f"direct {plan.cols} {plan.blocked} {plan.lanes}", lambda: plan.pack(w)[0])
-    table = e.weights(f"{key} table", lambda: plan.pack(w)[1])
+    table = e.table(plan.pack(w)[1])
     geometry = plan.geometry()
     step = geometry.pop("step")
     chunks = -(-plan.tiles // plan.chunk_tiles)

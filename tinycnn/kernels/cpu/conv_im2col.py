@@ -360,7 +360,7 @@ class Plan:
             kernel(self.isa.name, *self.tile),
             x=e.input(0),
             w=e.weights(key, lambda: self.pack(w)),
-            table=e.weights(f"{key} table {p.h}x{p.w}", lambda: table),
+            table=e.table(table),
             scratch=e.scratch(scratch_bytes * self.threads),
             bias=0 if bias is None else e.weights(f"im2col bias {self.nr}", lambda: self.pack_bias(bias)),
             res=residual,

@@ -313,7 +313,7 @@ def emit(r: Request, p: Product, c: Addend, e: Emitter) -> None:
     bias = conv.padded_bias(c.bias, columns * nr) if isinstance(c.bias, np.ndarray) else c.bias
     shared = {
         "b": b,
-        "pairs": e.weights(f"pairs {batch} {p.a_count}", lambda: np.array(p.pairs, np.int64)),
+        "pairs": e.table(np.array(p.pairs, np.int64)),
         "bias": source(e, f"bias {nr}", bias),
         "batch": batch,
         "n": n,

@@ -250,7 +250,8 @@ def lower(r: Request) -> Iterable[Choice]:
     def emit(e: Emitter) -> None:
         e.row(
             normalize_plain(r.isa.name), x=e.input(0), y=e.output(), epsilon=r.op.epsilon, **sizes,
-            scale=e.weights("scale", lambda: factors), bias=e.weights("bias", lambda: shifts),
+            scale=e.weights(f"scale {factors.size}", lambda: factors),
+            bias=e.weights(f"bias {shifts.size}", lambda: shifts),
         )  # fmt: skip
 
     reason = f"{sizes['rows']} rows of {sizes['channels'] * sizes['pixels']}"

@@ -134,10 +134,7 @@ def choice(r: Request, layout: Layout, found: dict[str, np.ndarray]) -> Choice:
     kernel = resize(r.op.mode, layout, r.isa.name)
 
     def emit(e: Emitter) -> None:
-        refs = {
-            name: e.weights(f"{name} {x.dims[2:]} {y.dims[2:]}", functools.partial(np.copy, table))
-            for name, table in found.items()
-        }
+        refs = {name: e.table(table) for name, table in found.items()}
         e.row(kernel, x=e.input(0), y=e.output(), images=images, h=h, w=w, oh=oh, ow=ow, **refs)
 
     pixels = images * oh * ow
