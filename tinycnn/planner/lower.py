@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tinycnn.errors import ProgramError
+from tinycnn import knobs
+from tinycnn.errors import LimitError, ProgramError
 from tinycnn.ir import Graph, Node, TensorSpec
 from tinycnn.kernels.cpu import reorder
 from tinycnn.kernels.cpu.isa import Isa
@@ -20,6 +21,8 @@ from tinycnn.planner.verify import verify
 from tinycnn.planner.weights import WeightStore
 
 Place = tuple[str, Layout]
+# No number in a row is as large: what kernels make of two of them is far from overflow.
+MOST = 1 << 40
 
 
 @dataclass(frozen=True)
@@ -231,13 +234,18 @@ class NodeEmitter:
         return self.writer.buffer(f"scratch of {self.request.node.outputs[0]}", nbytes)
 
     def row(self, kernel: Kernel, **values: "int | float | Ref | Kernel") -> None:
+        for name, value in values.items():
+            if not isinstance(value, Ref | Kernel | float) and abs(value) >= MOST:
+                node = self.request.node
+                raise LimitError(f"{node.kind} {node.name!r}: its {name} is {int(value):,}, which is beyond {MOST:,}")
         self.writer.row(kernel, **values)
 
 
 def write(graph: Graph, options: Options, store: WeightStore) -> Program:
     """The verified program of a graph whose specs are all known and whose nodes all have kernels.
 
-    Raises ProgramError when the result does not pass the verifier, which is a defect of ours, not of the model.
+    Raises LimitError when the arena, or a number in a row, is larger than allowed. Raises ProgramError when the result
+    does not pass the verifier, which is a defect of ours, not of the model.
     """
     layouts: dict[str, Layout] = dict.fromkeys(graph.inputs, "plain")
     chosen: list[tuple[Request, Choice]] = []
@@ -260,6 +268,12 @@ def write(graph: Graph, options: Options, store: WeightStore) -> Program:
     for port in outputs:
         writer.buffers[port.buffer].touch(last)
     size = arena.place(writer.buffers)
+    if size > knobs.MEMORY.get():
+        largest = max((b for b in writer.buffers if b.weights is None), key=lambda b: b.nbytes)
+        raise LimitError(
+            f"all values that live at once need {size:,} bytes, the largest is {largest.name!r}; at most "
+            f"{knobs.MEMORY.get():,} are allowed, the environment variable {knobs.MEMORY.name} sets how many"
+        )
     program = Program(
         tuple(writer.kernel_list), tuple(writer.rows), tuple(writer.buffers), tuple(inputs), tuple(outputs), size,
         options.isa.name, options.threads, tuple(writer.steps),
