@@ -115,7 +115,9 @@ def test_alignment_where_no_rank_is_known() -> None:
 
 REFUSED: list[tuple[int, str, list[str], dict[str, Any], str]] = [
     (6, "BatchNormalization", ["y", "m1", "v1", "m2", "v2"], {}, "training"),
+    (14, "BatchNormalization", ["y", "m1", "v1"], {}, "training"),
     (1, "Cast", ["y"], {"to": "NONSENSE"}, "not an element type"),
+    (21, "Constant", ["y"], {"value_float": 1.0, "value_int": 1}, "one value attribute"),
     (6, "Add", ["y"], {"broadcast": 1, "axis": 3}, "does not fit at axis 3"),
     (1, "Slice", ["y"], {"starts": [0], "ends": [1, 2]}, "equal lengths"),
     (1, "Crop", ["y"], {"border": [1, 2]}, "four integers"),
@@ -126,8 +128,8 @@ REFUSED: list[tuple[int, str, list[str], dict[str, Any], str]] = [
 @pytest.mark.parametrize("opset, kind, outputs, attributes, message", REFUSED, ids=[case[1] for case in REFUSED])
 def test_refused(opset: int, kind: str, outputs: list[str], attributes: dict[str, Any], message: str) -> None:
     constants = {"b": B} if kind == "Add" else dict.fromkeys("sbmv", S) if kind == "BatchNormalization" else {}
-    node = helper.make_node(kind, ["x", *constants], outputs, **attributes)
-    proto = model([node], {"x": A}, constants, outputs, opset)
+    inputs = ["x", *constants] if kind != "Constant" else []
+    proto = model([helper.make_node(kind, inputs, outputs, **attributes)], {"x": A}, constants, outputs, opset)
     with pytest.raises(UnsupportedModelError, match=message):
         load_onnx(proto)
 

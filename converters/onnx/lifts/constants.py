@@ -6,19 +6,26 @@ from onnx import TensorProto
 from tinycnn.converters.onnx.call import Call
 from tinycnn.converters.onnx.lifts.registry import lift
 
-SCALARS = {"value_float": np.float32, "value_int": np.int64, "value_string": object}
-LISTS = {"value_floats": np.float32, "value_ints": np.int64, "value_strings": object}
+DTYPES = {
+    "value_float": np.float32,
+    "value_floats": np.float32,
+    "value_int": np.int64,
+    "value_ints": np.int64,
+    "value_string": object,
+    "value_strings": object,
+}
 
 
 @lift("Constant")
 def constant(call: Call) -> None:
     """Any of the value attributes becomes a constant of the graph."""
-    given = [name for name in call.attributes if name.startswith(("value", "sparse_value"))]
-    if len(given) != 1 or not call.outputs:
-        raise call.refusal(f"one value attribute is needed, there are {len(given)}")
+    given = [name for name in ("value", "sparse_value", *DTYPES) if name in call.attributes]
+    if len(given) != 1 or len(call.attributes) != 1 or not call.outputs:
+        raise call.refusal(f"one value attribute is needed and no other, not {', '.join(call.attributes) or 'none'}")
     value = call.take(given[0])
-    if given[0] in SCALARS | LISTS:
-        value = np.array(value, (SCALARS | LISTS)[given[0]])
+    value = np.array(value, DTYPES[given[0]]) if given[0] in DTYPES else value
+    if not isinstance(value, np.ndarray):
+        raise call.refusal("it must be a tensor", attribute=given[0])
     element = next((a.t.data_type for a in call.proto.attribute if a.name == given[0]), 0)
     call.builder.define(call.outputs[0], value, element)
     call.say("folded", "constant")

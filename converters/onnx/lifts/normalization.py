@@ -15,12 +15,11 @@ def batch_normalization(call: Call) -> None:
     if call.attributes.get("training_mode", 0):
         call.left = True
         return
-    for name in ("momentum", "training_mode"):
+    for name in ("momentum", "training_mode", "is_test"):
         call.take(name)
-    tested = call.take("is_test", 0)
     spatial = call.take("spatial", 1)
-    if call.opset < 14 and not tested and any(call.outputs[1:]):
-        raise call.refusal("several outputs mean training before opset 14", remedy=TRAINED)
+    if any(call.outputs[1:]):
+        raise call.refusal("only training gives more than one output", remedy=TRAINED)
     del call.outputs[1:]
     if spatial:
         return
