@@ -64,6 +64,8 @@ CASES = [
     *(Case(op("Tile"), (draw(2, 3), repeats)) for repeats in [ints(2, 3), ints(1, 1), ints(0, 2)]),
     *(Case(op("Gather", axis=axis), (X, indices)) for axis, indices in [
         (0, ints(1, 0, 1)), (2, ints(4, -5, -1)), (-1, np.array(3)), (1, np.array([[0, 2], [1, 1]], np.int32))]),
+    Case(op("GatherElements"), (draw(3, 4), np.array([[0, 2, -1, 1], [1, -3, 0, 2]]))),
+    Case(op("GatherElements", axis=-2), (draw(2, 3, 5), draw(2, 7, 5, dtype="int64", low=-3, high=3))),
     Case(op("GatherND"), (draw(3, 4, 5), np.array([[0, -1], [2, 1]]))),
     Case(op("GatherND"), (draw(3, 4, 5), np.array([[[0], [2]]]))),
     Case(op("GatherND", batch_dims=1), (draw(2, 4, 5), np.array([[[0, 1], [-1, 2]], [[1, 1], [2, -5]]]))),
@@ -144,6 +146,9 @@ def test_without_values_the_shape_is_unknown(kind):
         (op("Tile"), (draw(2, 3), ints(4)), "repeats"),
         (op("Gather"), (draw(2, 3), ints(2)), "outside an axis of 2"),
         (op("Gather"), (draw(2, 3), draw(2)), "integers"),
+        (op("GatherElements"), (draw(2, 3), ints(0, 0, 0)), "do not fit"),
+        (op("GatherElements"), (draw(2, 3), np.array([[0, 0, 1 << 62]])), "outside an axis of 2"),
+        (op("GatherElements"), (draw(2, 3), draw(2, 3)), "integers"),
         (op("GatherND"), (draw(2, 3), ints(0, 0, 0)), "do not fit"),
     ],
 )

@@ -21,7 +21,7 @@ TRUSTED = frozenset(
     f"onnx.{kind}"
     for kind in """
     Acos Acosh Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Compress Cos Cosh CumSum
-    EyeLike GatherElements IsInf IsNaN ReverseSequence ScatterElements ScatterND Sin Sinh Tan TopK Trilu Unique
+    EyeLike IsInf IsNaN ReverseSequence ScatterElements ScatterND Sin Sinh Tan TopK Trilu Unique
     """.split()
 )
 
