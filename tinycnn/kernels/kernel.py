@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Literal
 
-FieldKind = Literal["addr", "table", "code", "int", "f32"]
+FieldKind = Literal["addr", "table", "code", "int", "signed", "f32"]
 
 
 @dataclass(frozen=True)
 class Field:
     """One 8-byte slot of a row.
 
-    kind  "addr": byte address; "int": number; "f32": number; "table": byte address of packed i64 numbers; "code": entry
-          of a routine, or 0, the address of whose row is in the field of the same name with `_args` behind it
+    kind  "addr": byte address, 0 for none; "table": byte address of packed i64 numbers; "int": i64, not negative;
+          "signed": any i64; "f32": f32; "code": entry of a routine, or 0, the address of whose row is in the field of the
+          same name with `_args` behind it
     """
 
     name: str
@@ -76,13 +77,7 @@ def require(condition: bool, what: str) -> None:
         raise ValueError(what)
 
 
-def require_natural(row: SimpleNamespace, names: str) -> None:
-    """Raises ValueError where one of these fields is negative."""
-    for name in names.split():
-        require(getattr(row, name) >= 0, f"{name} is {getattr(row, name)}")
-
-
 def require_positive(row: SimpleNamespace, names: str) -> None:
-    """Raises ValueError where one of these fields is less than 1."""
+    """For `ranges`: raises ValueError where one of these fields is less than 1."""
     for name in names.split():
         require(getattr(row, name) >= 1, f"{name} is {getattr(row, name)}")

@@ -31,6 +31,8 @@ def verify(program: Program) -> Program:
         ranges = declared_ranges(program, kernel, readable(program, row, where), where)
         covered = {r.field for r in ranges}
         for f, slot in zip(kernel.fields, row.slots, strict=True):
+            if f.kind == "int" and slot < 0:
+                raise ProgramError(f"{where}, {f.name}: {slot} is negative")
             if f.kind == "addr" and slot and f.name not in covered:
                 raise ProgramError(f"{where}, {f.name}: the kernel declares no range for it")
         for r in ranges:

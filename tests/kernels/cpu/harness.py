@@ -96,6 +96,7 @@ class ArrayEmitter:
             else:
                 slots[i] = value
             plain[f.name] = 0 if isinstance(value, Ref | Kernel) else value
+            assert f.kind != "int" or plain[f.name] >= 0, f"{kernel.name}: {f.name} is {plain[f.name]}"
             if isinstance(value, Ref) and f.kind == "addr":
                 plain[f.name] = 1 << 40  # nonzero: present
             if isinstance(value, Ref) and f.kind == "table":

@@ -11,14 +11,15 @@ import numpy as np
 
 from tinycnn.kernels.cpu import tuning
 from tinycnn.kernels.cpu.isa import ISAS
-from tinycnn.kernels.kernel import Kernel, Range, fields
+from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocked_size, blocks, can_block, lowers
 
 CHUNK = 256  # pixels of one block that a thread takes at once
 
 
 def touched(v: SimpleNamespace, lanes: int) -> Iterable[Range]:
-    yield Range("x", 0, 4 * lanes * v.n * v.xb * v.spatial)
+    beyond = 4 * (lanes - 1)  # the last vector may be read from any of its lanes on
+    yield Range("x", 0, 4 * lanes * v.n * v.xb * v.spatial + beyond)
     yield Range("y", 0, 4 * lanes * v.n * v.yb * v.spatial, writes=True)
 
 
@@ -72,6 +73,9 @@ def shift(isa: str) -> Kernel:
         return kernel
 
     def ranges(v: SimpleNamespace) -> Iterable[Range]:
+        require_positive(v, "count")
+        require(v.first == 0 or v.start == 0, "one of first and start must be 0")
+        require(v.start + v.count <= v.xb * lanes and v.first + v.count <= v.yb * lanes, "channels that do not exist")
         x, y = touched(v, lanes)
         yield x
         yield Range("y", 4 * lanes * v.spatial * (v.first // lanes), y.stop, writes=True)
@@ -116,8 +120,12 @@ def shuffle(isa: str) -> Kernel:
 
         return kernel
 
+    def ranges(v: SimpleNamespace) -> Iterable[Range]:
+        require_positive(v, "yb")
+        require(((v.yb - 1) * (lanes // 2) + v.half) // lanes < v.xb, "channels that do not exist")
+        return touched(v, lanes)
+
     name = f"copy_shuffle_f32_nchw{lanes}c__{isa}"
-    ranges = functools.partial(touched, lanes=lanes)
     return Kernel(name, fields("x:addr y:addr n xb yb spatial half"), build, ranges, isa)
 
 
@@ -149,11 +157,13 @@ def gather(isa: str) -> Kernel:
         return kernel
 
     def ranges(v: SimpleNamespace) -> Iterable[Range]:
-        yield from touched(v, lanes)
-        yield Range("table", 0, 16 * v.c)
+        block, lane = v.table[: 2 * v.c].reshape(v.c, 2).T
+        require(v.c == 0 or (0 <= block.min() and block.max() < v.xb), "blocks that do not exist")
+        require(v.c == 0 or (0 <= lane.min() and lane.max() < lanes), "lanes that do not exist")
+        return touched(v, lanes)
 
     name = f"copy_gather_f32_nchw{lanes}c__{isa}"
-    return Kernel(name, fields("x:addr y:addr table:addr n c xb yb spatial"), build, ranges, isa)
+    return Kernel(name, fields("x:addr y:addr table:table n c xb yb spatial"), build, ranges, isa)
 
 
 def kernels(isa: str) -> Iterable[Kernel]:

@@ -15,12 +15,12 @@ import numpy as np
 from tinycnn.kernels.cpu import conv, tuning
 from tinycnn.kernels.cpu.conv import ConvProblem
 from tinycnn.kernels.cpu.isa import ISAS
-from tinycnn.kernels.kernel import Kernel, Range, fields
+from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, can_block, lowers, to_blocked
 
 FIELDS = fields(
     "x:addr w:addr bias:addr res:addr y:addr act:code act_args:addr lo:f32 hi:f32 "
-    "planes cblocks h width oh ow kh kw sh sw dh dw pt pl"
+    "planes cblocks h width oh ow kh kw sh sw dh dw pt:signed pl:signed"
 )
 
 
@@ -98,11 +98,13 @@ def kernel(isa: str, rows: int, taps: int, stride: int) -> Kernel:
         return conv_depthwise
 
     name = f"conv_depthwise_{taps}tap_s{stride}_f32_nchw{lanes}c_{rows}x1__{isa}"
-    return Kernel(name, FIELDS, build, functools.partial(ranges, rows, lanes), isa)
+    return Kernel(name, FIELDS, build, functools.partial(ranges, rows, taps, lanes), isa)
 
 
-def ranges(rows: int, lanes: int, a: SimpleNamespace) -> Iterable[Range]:
+def ranges(rows: int, taps: int, lanes: int, a: SimpleNamespace) -> Iterable[Range]:
     vector = 4 * lanes
+    require_positive(a, "cblocks oh")
+    require(a.kw % taps == 0, "the kernel is not as wide as its window")
     y_bytes = a.planes * a.oh * a.ow * vector
     yield Range("x", 0, a.planes * a.h * a.width * vector)
     yield Range("w", 0, (a.cblocks * a.kh * a.kw + 1) * vector)

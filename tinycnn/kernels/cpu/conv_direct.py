@@ -18,7 +18,7 @@ import numpy as np
 from tinycnn.kernels.cpu import conv, tuning
 from tinycnn.kernels.cpu.conv import ConvProblem
 from tinycnn.kernels.cpu.isa import ISAS
-from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_natural, require_positive
+from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, can_block, lowers
 
 FIELDS = fields(
@@ -26,7 +26,7 @@ FIELDS = fields(
     "items ksplits chunks chunk_tiles tiles row_tiles kgroups kblocks ow pixels "
     "image oy_stride outer_stride ky_n ky_stride kx_n kx_stride inner_n inner_stride "
     "band_bytes units band_sh band_kh band_left band_span band_right "
-    "h row_bytes plane_bytes row_step pixel_step oy_step pt pixel_bytes w_bytes outer_chunk sums_bytes"
+    "h row_bytes plane_bytes row_step pixel_step oy_step pt:signed pixel_bytes outer_chunk sums_bytes"
 )
 
 
@@ -100,7 +100,7 @@ def kernel(isa: str, rows: int, cols: int, step: int) -> Kernel:
             items, ksplits, chunks, chunk_tiles, tiles, row_tiles, kgroups, kblocks, ow, pixels,
             image, oy_stride, outer_stride, ky_n, ky_stride, kx_n, kx_stride, inner_n, inner_stride,
             band_bytes, units, band_sh, band_kh, band_left, band_span, band_right,
-            h, row_bytes, plane_bytes, row_step, pixel_step, oy_step, pt, pixel_bytes, w_bytes,
+            h, row_bytes, plane_bytes, row_step, pixel_step, oy_step, pt, pixel_bytes,
             outer_chunk, sums_bytes, thread, threads,
         ):  # fmt: skip
             mine = band + thread * band_bytes
@@ -169,10 +169,6 @@ def kernel(isa: str, rows: int, cols: int, step: int) -> Kernel:
 def ranges(rows: int, cols: int, lanes: int, step: int, a: SimpleNamespace) -> Iterable[Range]:
     vector, nr_bytes = 4 * lanes, 4 * cols * lanes
     require_positive(a, "items ksplits chunks chunk_tiles tiles row_tiles kgroups ow outer_chunk")
-    require_natural(
-        a, "image oy_stride outer_stride ky_n ky_stride kx_n kx_stride inner_n inner_stride band_bytes units band_sh "
-        "band_kh band_left band_span band_right h row_bytes plane_bytes row_step pixel_step oy_step pixel_bytes sums_bytes"
-    )  # fmt: skip
     images, oh = a.items // (a.ksplits * a.chunks), (a.tiles - 1) // a.row_tiles + 1
     require(a.items == images * a.ksplits * a.chunks, "items are not all chunks of all images")
     require((a.chunks - 1) * a.chunk_tiles < a.tiles, "a chunk has no tiles")
@@ -425,7 +421,6 @@ def emit(r: Request, plan: Plan, e: Emitter) -> None:
         kblocks=plan.kblocks,
         ow=plan.ow,
         pixels=p.oh * p.ow,
-        w_bytes=4 * plan.k_steps * nr,
         outer_chunk=plan.outer_chunk,
         sums=e.scratch(plan.sums_bytes * r.threads) if plan.sums_bytes else 0,
         sums_bytes=plan.sums_bytes,

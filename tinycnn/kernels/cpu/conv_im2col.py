@@ -20,14 +20,14 @@ from tinycnn.kernels.cpu.conv import ConvProblem
 from tinycnn.kernels.cpu.gemm import finisher
 from tinycnn.kernels.cpu.isa import ISAS, Isa
 from tinycnn.kernels.cpu.panels import panels
-from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_natural, require_positive
+from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Ref, Request, blocks, can_block, lowers
 from tinycnn.ops.activation import Activation
 
 FIELDS = fields(
     "x:addr w:addr table:table scratch:addr bias:addr res:addr y:addr act:code act_args:addr lo:f32 hi:f32 "
-    "images groups chunks chunk_strips splits columns co_g co k lda h width oh ow sh sw pt pl extent_h extent_w "
-    "image_bytes row_bytes pixel_bytes spread x_bytes table_bytes scratch_bytes"
+    "images groups chunks chunk_strips splits columns co_g co k lda h width oh ow sh sw pt:signed pl:signed extent_h extent_w "
+    "image_bytes row_bytes pixel_bytes spread scratch_bytes"
 )
 ENTRY = 32  # bytes of a run in the table: offset, dy, dx, count as i64
 HEADER = 16  # bytes of a group in the table: offset of its first run, runs
@@ -105,7 +105,7 @@ def kernel(isa: str, rows: int, cols: int) -> Kernel:
         def conv_im2col(
             x, w, table, scratch, bias, res, y, act, act_args, lo, hi,
             images, groups, chunks, chunk_strips, splits, columns, co_g, co, k, lda, h, width, oh, ow, sh, sw, pt, pl,
-            extent_h, extent_w, image_bytes, row_bytes, pixel_bytes, spread, x_bytes, table_bytes, scratch_bytes,
+            extent_h, extent_w, image_bytes, row_bytes, pixel_bytes, spread, scratch_bytes,
             thread, threads,
         ):  # fmt: skip
             pixels, chunk = oh * ow, chunk_strips * rows
@@ -158,7 +158,6 @@ def kernel(isa: str, rows: int, cols: int) -> Kernel:
 def ranges(rows: int, cols: int, lanes: int, a: SimpleNamespace) -> Iterable[Range]:
     nr, vector = cols * lanes, 4 * lanes
     require_positive(a, "images groups chunks chunk_strips splits h width oh ow")
-    require_natural(a, "columns co_g co k lda sh sw image_bytes row_bytes pixel_bytes scratch_bytes")
     require(a.spread == 0 or (a.spread == 1 and a.pixel_bytes == 4), "a run is neither of channels nor of pixels")
     require(a.groups * a.co_g <= a.co, "groups have more channels than there are")
     beside, written = 0, 4 * a.k
@@ -389,8 +388,6 @@ class Plan:
             row_bytes=p.w * self.pixel_bytes,
             pixel_bytes=self.pixel_bytes,
             spread=0 if self.layout == "blocked" else 1,
-            x_bytes=p.n * self.image_bytes,
-            table_bytes=table.nbytes,
             scratch_bytes=scratch_bytes,
             **conv.epilogue(e, activation, self.isa.name),
         )

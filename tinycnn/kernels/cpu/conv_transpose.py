@@ -19,7 +19,7 @@ from tinycnn.kernels.cpu import conv, tuning
 from tinycnn.kernels.cpu.conv import ConvProblem
 from tinycnn.kernels.cpu.conv_im2col import LAYOUTS, Plan, Taps
 from tinycnn.kernels.cpu.isa import ISAS
-from tinycnn.kernels.kernel import Kernel, Range, fields
+from tinycnn.kernels.kernel import Kernel, Range, fields, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocked_size, blocks, can_block, lowers
 
 FIELDS = fields("x:addr y:addr planes oh ow sh sw")
@@ -56,6 +56,7 @@ def interleave(isa: str) -> Kernel:
         return conv_transpose_interleave
 
     def ranges(a: SimpleNamespace) -> Iterable[Range]:
+        require_positive(a, "oh sh sw")
         nbytes = a.planes * a.oh * a.ow * vector
         yield Range("x", 0, nbytes)
         yield Range("y", 0, nbytes, writes=True)

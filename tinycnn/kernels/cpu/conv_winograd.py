@@ -20,13 +20,13 @@ import numpy as np
 from tinycnn.kernels.cpu import conv, tuning
 from tinycnn.kernels.cpu.conv import ConvProblem
 from tinycnn.kernels.cpu.isa import ISAS
-from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_natural, require_positive
+from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Request, blocks, can_block, lowers
 from tinycnn.kernels.winograd_matrices import matrices
 
 FIELDS = fields(
     "x:addr u:addr bias:addr res:addr y:addr act:code act_args:addr scratch:addr lo:f32 hi:f32 "
-    "items ksplits n_blocks block tiles tiles_w kgroups kblocks ci cblocks h w oh ow pt pl scratch_bytes images"
+    "items ksplits n_blocks block tiles tiles_w kgroups kblocks ci cblocks h w oh ow pt:signed pl:signed scratch_bytes images"
 )
 
 
@@ -176,7 +176,6 @@ def kernel(isa: str, m: int, rows: int, cols: int) -> Kernel:
 def ranges(m: int, rows: int, cols: int, lanes: int, a: SimpleNamespace) -> Iterable[Range]:
     vec, elements = 4 * lanes, (m + 2) ** 2
     require_positive(a, "ksplits n_blocks block tiles tiles_w")
-    require_natural(a, "images kgroups kblocks ci cblocks h w oh ow")
     require(a.items == a.images * a.n_blocks * a.ksplits, "items are not all blocks of all images")
     require((a.n_blocks - 1) * a.block < a.tiles, "a block has no tiles")
     padded, groups = -(-a.block // rows) * rows, -(-a.kgroups // a.ksplits)

@@ -11,14 +11,17 @@ from numpy.lib.stride_tricks import as_strided
 
 from tinycnn.kernels.cpu import tuning
 from tinycnn.kernels.cpu.isa import ISAS
-from tinycnn.kernels.kernel import Kernel, Range, fields
+from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
 from tinycnn.kernels.lowering import Emitter, Ref
 
 Way = Literal["rows", "tiles"]
 Axis = tuple[int, int, int]  # elements, bytes from one to the next in the source, and in the target
 
 RANK = 6
-FIELDS = fields("x:addr y:addr " + " ".join(f"{name}{i}" for name in ("n", "x", "y") for i in range(RANK)) + " c4 c5")
+AXES = " ".join(
+    f"{name}{i}{kind}" for name, kind in (("n", ""), ("x", ":signed"), ("y", ":signed")) for i in range(RANK)
+)
+FIELDS = fields(f"x:addr y:addr {AXES} c4 c5")
 
 
 @functools.cache
@@ -87,13 +90,17 @@ def copy(way: Way, isa: str) -> Kernel:
 
         return kernel
 
-    return Kernel(f"copy_{way}_f32__{isa}", FIELDS, build, ranges, isa)
+    return Kernel(f"copy_{way}_f32__{isa}", FIELDS, build, functools.partial(ranges, way, lanes), isa)
 
 
-def ranges(v: SimpleNamespace) -> Iterable[Range]:
+def ranges(way: Way, lanes: int, v: SimpleNamespace) -> Iterable[Range]:
+    require_positive(v, "n0 n1 n2 n3 n4 n5 c4 c5")
+    require(way == "rows" or v.x4 == v.y5 == 4, "squares need neighbours")
     for name in ("x", "y"):
         ends = [(getattr(v, f"n{i}") - 1) * getattr(v, f"{name}{i}") for i in range(RANK)]
-        yield Range(name, sum(min(0, e) for e in ends), sum(max(0, e) for e in ends) + 4, writes=name == "y")
+        # Whole vectors are read of what is stored in part.
+        stop = sum(max(0, e) for e in ends) + 4 * (lanes if name == "x" else 1)
+        yield Range(name, sum(min(0, e) for e in ends), stop, writes=name == "y")
 
 
 def kernels(isa: str) -> Iterable[Kernel]:

@@ -20,16 +20,13 @@ import numpy as np
 from tinycnn.kernels.cpu import conv, panels, tuning
 from tinycnn.kernels.cpu.isa import ISAS, Isa
 from tinycnn.kernels.cpu.panels import panels_bytes
-from tinycnn.kernels.kernel import Kernel, Range, fields
+from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Ref, Request, lowers
 
 EPILOGUE = "bias:addr r:addr y:addr act:code act_args:addr lo:f32 hi:f32 "
-TILE_FIELDS = fields(
-    "a:addr b:addr pairs:addr spill:addr " + EPILOGUE + "batch m n k chunk a_batch b_batch y_batch a_bytes b_bytes"
-)
+TILE_FIELDS = fields("a:addr b:addr pairs:table spill:addr " + EPILOGUE + "batch m n k chunk a_batch b_batch y_batch")
 ROW_FIELDS = fields(
-    "a:addr b:addr pairs:addr " + EPILOGUE + "batch m n k a_row a_step a_batch b_panel b_step b_batch y_batch "
-    "a_bytes b_bytes"
+    "a:addr b:addr pairs:table " + EPILOGUE + "batch m n k a_row a_step a_batch b_panel b_step b_batch y_batch"
 )
 
 
@@ -81,7 +78,7 @@ def tile_kernel(isa: str) -> Kernel:
 
         def gemm(
             a, b, pairs, spill, bias, r, y, act, act_args, lo, hi,
-            batch, m, n, k, chunk, a_batch, b_batch, y_batch, a_bytes, b_bytes, thread, threads,
+            batch, m, n, k, chunk, a_batch, b_batch, y_batch, thread, threads,
         ):  # fmt: skip
             strips, columns = (m + rows - 1) // rows, (n + nr - 1) // nr
             chunks = (columns + chunk - 1) // chunk
@@ -155,7 +152,7 @@ def row_kernel(isa: str) -> Kernel:
 
         def gemm(
             a, b, pairs, bias, r, y, act, act_args, lo, hi,
-            batch, m, n, k, a_row, a_step, a_batch, b_panel, b_step, b_batch, y_batch, a_bytes, b_bytes,
+            batch, m, n, k, a_row, a_step, a_batch, b_panel, b_step, b_batch, y_batch,
             thread, threads,
         ):  # fmt: skip
             columns = (n + nr - 1) // nr
@@ -181,11 +178,14 @@ def row_kernel(isa: str) -> Kernel:
     return Kernel(f"gemm_f32_1x2__{isa}", ROW_FIELDS, build, functools.partial(row_ranges, isa), isa)
 
 
-def row_ranges(isa: str, v: SimpleNamespace) -> Iterable[Range]:
-    nr = tuning.GEMM_TILES[isa][1] * ISAS[isa].lanes
-    yield Range("a", 0, v.a_bytes)
-    yield Range("b", 0, v.b_bytes)
-    yield Range("pairs", 0, v.batch * 16)
+def ranges(nr: int, a_bytes: int, b_bytes: int, v: SimpleNamespace) -> Iterable[Range]:
+    """What both kernels touch, given how far they reach into one matrix of a and of b."""
+    require_positive(v, "batch m n k")
+    pairs = v.pairs[: 2 * v.batch].reshape(v.batch, 2)
+    require(pairs.min() >= 0, "matrices that do not exist")
+    a, b = (int(number) for number in pairs.max(0))
+    yield Range("a", 0, a * v.a_batch + a_bytes)
+    yield Range("b", 0, b * v.b_batch + b_bytes)
     yield Range("y", 0, (v.batch - 1) * v.y_batch + v.m * v.n * 4, writes=True)
     if v.r:
         yield Range("r", 0, v.m * v.n * 4)
@@ -197,8 +197,17 @@ def row_ranges(isa: str, v: SimpleNamespace) -> Iterable[Range]:
 
 def tile_ranges(isa: str, v: SimpleNamespace) -> Iterable[Range]:
     rows, cols = tuning.GEMM_TILES[isa]
-    yield from row_ranges(isa, v)
-    yield Range("spill", 0, rows * cols * ISAS[isa].lanes * 4, writes=True, per_thread=True)
+    nr = cols * ISAS[isa].lanes
+    require_positive(v, "chunk")
+    yield from ranges(nr, panels_bytes(v.m, v.k, rows), panels_bytes(v.n, v.k, nr), v)
+    yield Range("spill", 0, rows * nr * 4, writes=True, per_thread=True)
+
+
+def row_ranges(isa: str, v: SimpleNamespace) -> Iterable[Range]:
+    nr = 2 * ISAS[isa].lanes
+    a_bytes = (v.m - 1) * v.a_row + (v.k - 1) * v.a_step + 4
+    b_bytes = (-(-v.n // nr) - 1) * v.b_panel + (v.k - 1) * v.b_step + nr * 4
+    return ranges(nr, a_bytes, b_bytes, v)
 
 
 def kernels(isa: str) -> Iterable[Kernel]:
@@ -309,7 +318,6 @@ def emit(r: Request, p: Product, c: Addend, e: Emitter) -> None:
     tiled, columns = p.tiled_rows(isa), -(-n // nr)
     a = e.input(0) if r.values[0] is None else e.weights("a", lambda: np.asarray(r.values[0]))
     b, b_steps, b_batch = place_b(r, p, nr, tiled, e)
-    b_bytes = (p.b_count - 1) * b_batch + (columns - 1) * b_steps["b_panel"] + (k - 1) * b_steps["b_step"] + nr * 4
     bias = conv.padded_bias(c.bias, columns * nr) if isinstance(c.bias, np.ndarray) else c.bias
     shared = {
         "b": b,
@@ -319,7 +327,6 @@ def emit(r: Request, p: Product, c: Addend, e: Emitter) -> None:
         "n": n,
         "k": k,
         "b_batch": b_batch,
-        "b_bytes": b_bytes,
         "y_batch": 4 * m * n,
         **conv.epilogue(e, r.op.activation, isa),
     }
@@ -335,15 +342,14 @@ def emit(r: Request, p: Product, c: Addend, e: Emitter) -> None:
         strips = -(-tiled // rows)
         share = -(-columns * strips * batch // (4 * r.threads))
         e.row(
-            tile_kernel(isa), a=packed, y=y, r=full, m=tiled, a_batch=a_batch, a_bytes=p.a_count * a_batch,
+            tile_kernel(isa), a=packed, y=y, r=full, m=tiled, a_batch=a_batch,
             chunk=min(chunk, columns, max(1, share)), spill=e.scratch(rows * nr * 4 * r.threads), **shared,
         )  # fmt: skip
     if tiled < m:
         rest, skipped = m - tiled, tiled * n * 4
-        reach = (p.a_count - 1) * 4 * m * k + (rest - 1) * p.a_row + (k - 1) * p.a_step + 4
         e.row(
             row_kernel(isa), a=a + tiled * p.a_row, y=y + skipped, r=full + skipped if isinstance(full, Ref) else 0,
-            m=rest, a_row=p.a_row, a_step=p.a_step, a_batch=4 * m * k, a_bytes=reach, **b_steps, **shared,
+            m=rest, a_row=p.a_row, a_step=p.a_step, a_batch=4 * m * k, **b_steps, **shared,
         )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.cpu.tuning import transfer_s
-from tinycnn.kernels.kernel import Kernel, Range, fields
+from tinycnn.kernels.kernel import Kernel, Range, fields, require
 from tinycnn.kernels.lowering import Choice, Emitter, Request, blocked_size, blocks, can_block, lowers
 
 PIXELS = 32  # of a piece: their squares are long stored when they are read again
@@ -21,6 +21,7 @@ FIELDS = fields("x:addr y:addr squares:addr n c pixels before after bias:f32 alp
 
 
 def ranges(lanes: int, v: SimpleNamespace) -> Iterable[Range]:
+    require(max(v.before, v.after) <= lanes, "the sum reaches beyond a block")
     nbytes = 4 * blocked_size((v.n, v.c, v.pixels), lanes)
     yield Range("x", 0, nbytes)
     yield Range("y", 0, nbytes, writes=True)

@@ -15,7 +15,7 @@ import numpy as np
 
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.cpu.tuning import transfer_s
-from tinycnn.kernels.kernel import Kernel, Range, fields
+from tinycnn.kernels.kernel import Kernel, Range, fields, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, can_block, lowers
 
 BLOCKED = fields("x:addr scale:addr bias:addr y:addr n c pixels epsilon:f32")
@@ -32,6 +32,7 @@ def blocked_ranges(lanes: int, v: SimpleNamespace) -> Iterable[Range]:
 
 
 def plain_ranges(v: SimpleNamespace) -> Iterable[Range]:
+    require_positive(v, "period")
     nbytes = 4 * v.rows * v.channels * v.pixels
     yield Range("x", 0, nbytes)
     yield Range("y", 0, nbytes, writes=True)

@@ -10,13 +10,13 @@ import numpy as np
 from tinycnn.kernels.cpu import tuning
 from tinycnn.kernels.cpu.conv import pair
 from tinycnn.kernels.cpu.isa import ISAS
-from tinycnn.kernels.kernel import Kernel, Range, fields
+from tinycnn.kernels.kernel import Kernel, Range, fields, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, can_block, lowers
 
 Function = Literal["max", "avg"]
 
 # Taps in the first ct rows above, cb below, cl left and cr right of the image count for an average, as zeros.
-FIELDS = fields("x:addr y:addr images h w oh ow kh kw sh sw dh dw pt pl ct cl cb cr")
+FIELDS = fields("x:addr y:addr images h w oh ow kh kw sh sw dh dw pt:signed pl:signed ct cl cb cr")
 
 
 @functools.cache
@@ -146,6 +146,7 @@ def pool(function: Function, layout: Layout, isa: str) -> Kernel:
         return kernel
 
     def ranges(v: SimpleNamespace) -> Iterable[Range]:
+        require_positive(v, "oh sw")
         yield Range("x", 0, 4 * lanes * v.images * v.h * v.w)
         yield Range("y", 0, 4 * lanes * v.images * v.oh * v.ow, writes=True)
 

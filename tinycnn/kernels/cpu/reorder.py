@@ -8,7 +8,7 @@ from typing import Any
 
 from tinycnn.kernels.cpu import tuning
 from tinycnn.kernels.cpu.isa import ISAS
-from tinycnn.kernels.kernel import Kernel, Range, fields, require_natural
+from tinycnn.kernels.kernel import Kernel, Range, fields
 from tinycnn.kernels.lowering import Layout, blocked_size, blocks
 
 FIELDS = fields("x:addr y:addr n c spatial")
@@ -16,7 +16,6 @@ FIELDS = fields("x:addr y:addr n c spatial")
 
 def ranges(to: Layout, lanes: int) -> Callable[[SimpleNamespace], Iterable[Range]]:
     def touched(v: SimpleNamespace) -> Iterable[Range]:
-        require_natural(v, "n c spatial")
         shape = (v.n, v.c, v.spatial)
         plain, blocked = 4 * math.prod(shape), 4 * blocked_size(shape, lanes)
         beyond = -v.spatial % lanes  # pixels that the last square reaches over

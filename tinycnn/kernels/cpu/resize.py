@@ -9,15 +9,15 @@ import numpy as np
 
 from tinycnn.kernels.cpu import tuning
 from tinycnn.kernels.cpu.isa import ISAS
-from tinycnn.kernels.kernel import Kernel, Range, fields
+from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, can_block, lowers
 
 Mode = Literal["nearest", "linear"]
 
 SIZES = "images h w oh ow"
 FIELDS = {
-    "nearest": fields(f"x:addr y:addr rows:addr cols:addr {SIZES}"),
-    "linear": fields(f"x:addr y:addr rows:addr cols:addr row_weights:addr col_weights:addr {SIZES}"),
+    "nearest": fields(f"x:addr y:addr rows:table cols:table {SIZES}"),
+    "linear": fields(f"x:addr y:addr rows:table cols:table row_weights:addr col_weights:addr {SIZES}"),
 }
 
 
@@ -63,10 +63,12 @@ def resize(mode: Mode, layout: Layout, isa: str) -> Kernel:
         return nearest if mode == "nearest" else linear
 
     def ranges(v: SimpleNamespace) -> Iterable[Range]:
+        require_positive(v, "oh ow")
+        for table, out, size in ((v.rows, v.oh, v.h), (v.cols, v.ow, v.w)):
+            found = table[: taps * out]
+            require(len(found) == taps * out and 0 <= found.min() and found.max() < size, "elements that do not exist")
         yield Range("x", 0, 4 * lanes * v.images * v.h * v.w)
         yield Range("y", 0, 4 * lanes * v.images * v.oh * v.ow, writes=True)
-        yield Range("rows", 0, 8 * taps * v.oh)
-        yield Range("cols", 0, 8 * taps * v.ow)
         if mode == "linear":
             yield Range("row_weights", 0, 8 * v.oh)
             yield Range("col_weights", 0, 8 * v.ow)
