@@ -191,7 +191,7 @@ def test_digits_are_read() -> None:
     assert np.mean(read == labels[:500]) >= 0.97
 
 
-@pytest.mark.parametrize("name", ["squeezenet1.1-7_fp32", "mobilenetv2_fp32_dequant", "yunet_n_320"])
+@pytest.mark.parametrize("name", ["squeezenet1.1-7_fp32", "mobilenetv2_fp32_dequant", "yunet_n_320", "sinet_portrait"])
 def test_any_value_may_be_asked_for(name: str) -> None:
     model = onnx.load(ZOO / f"{name}.onnx")
     values = [value for node in model.graph.node for value in node.output][::5]
