@@ -23,11 +23,11 @@ def normal(*shape: int) -> np.ndarray:
 
 
 def node(kind: str, inputs: str, output: str, **attributes: object) -> Node:
-    return Node(REGISTRY[kind](**attributes), tuple(inputs.split()), (output,), output)
+    return Node(REGISTRY[kind](**attributes), tuple(inputs.replace("-", "").split(" ")), (output,), output)
 
 
 def chain(x: tuple[int, ...], *nodes: Node, **constants: np.ndarray) -> Graph:
-    """The nodes in order; the input is x, the output that of the last."""
+    """The nodes in order; the input is x, the output that of the last. "-" stands for an absent input."""
     return infer_missing(Graph({"x": TensorSpec.f32(*x)}, nodes[-1].outputs, nodes, constants))
 
 
@@ -79,21 +79,6 @@ def moves() -> Graph:
     )  # fmt: skip
 
 
-def program(graph: Graph, algorithm: str = "", threads: int = THREADS) -> Program:
-    return write(graph, Options(isa.current(), threads, {"": algorithm} if algorithm else {}), WeightStore())
-
-
-PROGRAMS: dict[str, Callable[[], Program]] = {
-    "direct": lambda: program(convolutions(), "direct"),
-    "winograd_f2x3": lambda: program(square(), "winograd_f2x3"),
-    "winograd_f4x3": lambda: program(square(), "winograd_f4x3"),
-    "im2col": lambda: program(convolutions(), "im2col"),
-    "classifier": lambda: program(classifier()),
-    "normalised": lambda: program(normalised()),
-    "moves": lambda: program(moves()),
-}
-
-
 def square() -> Graph:
     return chain(
         (1, 5, 10, 9),
@@ -101,3 +86,65 @@ def square() -> Graph:
         node("Conv", "first v b first", "second", pads=(1, 1, 1, 1), activation=Activation("tanh")),
         w=normal(17, 5, 3, 3), b=normal(17), v=normal(17, 17, 3, 3),
     )  # fmt: skip
+
+
+def in_blocks() -> Graph:
+    """What stays in the blocked layout behind a convolution."""
+    return chain(
+        (1, 3, 11, 13),
+        node("Conv", "x w", "first", pads=(1, 1, 1, 1)),
+        node("Conv", "first d", "depthwise", pads=(1, 1, 1, 1), strides=(2, 2), group=20),
+        node("Conv", "first e", "dilated", pads=(2, 2, 2, 2), dilations=(2, 2), strides=(2, 2), group=20),
+        node("Add", "depthwise dilated", "sum"),
+        node("ScaleShift", "sum s t", "scaled"),
+        node("MaxPool", "scaled", "pool", kernel_shape=(2, 2), strides=(1, 1)),
+        node("Concat", "pool pool", "twice", axis=1),
+        node("ChannelShuffle", "twice", "halves", group=2),
+        node("ChannelShuffle", "halves", "quarters", group=4),
+        node("Resize", "quarters - scales", "grown", mode="linear"),
+        node("FakeQuantize", "grown step", "quantised"),
+        node("GlobalMaxPool", "quantised", "y"),
+        w=normal(20, 3, 3, 3), d=normal(20, 1, 3, 3), e=normal(20, 1, 3, 3), s=normal(20), t=normal(20),
+        scales=np.array([1, 1, 2, 1.5], np.float32), step=np.float32(0.1),
+    )  # fmt: skip
+
+
+def upwards() -> Graph:
+    return chain(
+        (1, 6, 5, 7),
+        node("ConvTranspose", "x w", "up", strides=(2, 3), pads=(1, 0, 0, 1)),
+        node("Resize", "up - scales", "grown", mode="nearest"),
+        node("Conv", "grown v", "narrow"),
+        node("LayerNormalization", "narrow s t", "y"),
+        w=normal(6, 5, 3, 2), v=normal(4, 5, 1, 1), s=normal(38), t=normal(38),
+        scales=np.array([1, 1, 1.5, 2], np.float32),
+    )  # fmt: skip
+
+
+def products() -> Graph:
+    return chain(
+        (2, 33, 21),
+        node("MatMul", "x w", "tall"),
+        node("Transpose", "tall", "turned", perm=(0, 2, 1)),
+        node("MatMul", "tall turned", "y"),
+        w=normal(21, 19),
+    )  # fmt: skip
+
+
+def program(graph: Graph, algorithm: str = "", threads: int = THREADS, **algorithms: str) -> Program:
+    """algorithm: of all convolutions; algorithms: of nodes by name."""
+    return write(graph, Options(isa.current(), threads, {"": algorithm, **algorithms}), WeightStore())
+
+
+PROGRAMS: dict[str, Callable[[], Program]] = {
+    "direct": lambda: program(convolutions(), "direct"),
+    "winograd_f2x3": lambda: program(square(), "winograd_f2x3"),
+    "winograd_f4x3": lambda: program(square(), "winograd_f4x3"),
+    "im2col": lambda: program(convolutions(), "im2col"),
+    "depthwise": lambda: program(in_blocks(), "depthwise", quarters="gather"),
+    "classifier": lambda: program(classifier()),
+    "normalised": lambda: program(normalised()),
+    "moves": lambda: program(moves()),
+    "upwards": lambda: program(upwards()),
+    "products": lambda: program(products()),
+}

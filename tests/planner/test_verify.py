@@ -15,7 +15,8 @@ import pytest
 
 from tests.planner.programs import PROGRAMS, THREADS
 from tinycnn.errors import ProgramError
-from tinycnn.kernels.cpu import native
+from tinycnn.kernels.cpu import all_kernels, isa, native
+from tinycnn.kernels.cpu.walk import walk
 from tinycnn.kernels.lowering import OVERREAD
 from tinycnn.planner.program import Buffer, Program, decode, encode
 from tinycnn.planner.verify import verify
@@ -232,6 +233,14 @@ def run_rows(program: Program, corruptions: Iterable[tuple[int, int, int]], told
         for b, guarded in zip(program.buffers, memory, strict=True):
             if not guarded.intact():
                 raise AssertionError(f"wrote outside {b.name!r}")
+
+
+def test_the_programs_have_rows_of_every_family() -> None:
+    """Kernels of one module that take the same fields touch memory alike."""
+    target = isa.current().name
+    rows = {(k.build.__module__, k.fields) for name in PROGRAMS for k in sample(name).kernels}
+    families = {(k.build.__module__, k.fields) for k in all_kernels(target) if not k.is_routine}
+    assert {module for module, _ in families - rows} == {walk.__module__}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a child that may crash")

@@ -13,8 +13,8 @@ class Field:
     """One 8-byte slot of a row.
 
     kind  "addr": byte address, 0 for none; "table": byte address of packed i64 numbers; "int": i64, not negative;
-          "signed": any i64; "f32": f32; "code": entry of a routine, or 0, the address of whose row is in the field of the
-          same name with `_args` behind it
+          "signed": any i64; "f32": f32; "code": entry of a routine, or 0, the address of whose row is in the field of
+          the same name with `_args` behind it
     """
 
     name: str

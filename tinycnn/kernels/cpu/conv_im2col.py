@@ -26,8 +26,8 @@ from tinycnn.ops.activation import Activation
 
 FIELDS = fields(
     "x:addr w:addr table:table scratch:addr bias:addr res:addr y:addr act:code act_args:addr lo:f32 hi:f32 "
-    "images groups chunks chunk_strips splits columns co_g co k lda h width oh ow sh sw pt:signed pl:signed extent_h extent_w "
-    "image_bytes row_bytes pixel_bytes spread scratch_bytes"
+    "images groups chunks chunk_strips splits columns co_g co k lda h width oh ow sh sw pt:signed pl:signed "
+    "extent_h extent_w image_bytes row_bytes pixel_bytes spread scratch_bytes"
 )
 ENTRY = 32  # bytes of a run in the table: offset, dy, dx, count as i64
 HEADER = 16  # bytes of a group in the table: offset of its first run, runs

@@ -26,7 +26,8 @@ from tinycnn.kernels.winograd_matrices import matrices
 
 FIELDS = fields(
     "x:addr u:addr bias:addr res:addr y:addr act:code act_args:addr scratch:addr lo:f32 hi:f32 "
-    "items ksplits n_blocks block tiles tiles_w kgroups kblocks ci cblocks h w oh ow pt:signed pl:signed scratch_bytes images"
+    "items ksplits n_blocks block tiles tiles_w kgroups kblocks ci cblocks h w oh ow pt:signed pl:signed "
+    "scratch_bytes images"
 )
 
 
