@@ -18,6 +18,7 @@ CPU = "CPUExecutionProvider"
 ONNX_TYPES = {"float32": "float", "float64": "double", "bool": "bool", "object": "string", "str": "string"}
 ALGORITHMS = ("direct", "im2col", "winograd_f2x3", "winograd_f4x3", "winograd_f6x3", "depthwise")
 NETWORKS_KEPT = 8
+MOST_THREADS = 1024
 
 
 def get_available_providers() -> list[str]:
@@ -60,6 +61,15 @@ class SessionOptions:
             if algorithm not in ALGORITHMS:
                 raise OptionError(f"conv_algorithm {algorithm!r}: it must be one of {', '.join(ALGORITHMS)}")
         return named
+
+    def threads(self) -> int:
+        """Threads of one inference, the default resolved. Raises OptionError for a number that cannot be."""
+        from tinycnn.runtime.team import default_threads
+
+        wish = self.intra_op_num_threads
+        if not 0 <= wish <= MOST_THREADS:
+            raise OptionError(f"intra_op_num_threads {wish}: it must be 0 for all processors, or 1 to {MOST_THREADS}")
+        return wish or default_threads()
 
 
 @dataclass(frozen=True)
@@ -137,11 +147,15 @@ class InferenceSession:
             name = provider if isinstance(provider, str) else provider[0]
             if name not in get_available_providers():
                 raise OptionError(f"provider {name!r} is not available here; available: {get_available_providers()}")
+        if self.options.intra_op_num_threads < 0:
+            raise OptionError(f"intra_op_num_threads is {self.options.intra_op_num_threads}; 0 means all processors")
         self.algorithms = self.options.algorithms()
         self.lock = threading.Lock()
         self.networks: dict[tuple[str, ...], Network] = {}
         graph = self.load()
         self.declared, self.imported = graph, as_f32(graph)
+        for name in set(self.algorithms) - {"", *(node.name for node in graph.nodes)}:
+            raise OptionError(f"conv_algorithm: the model has no node {name!r}")
         self.network = self.network_for(graph.outputs)
         self.casts = [self.cast_of(name) for name in graph.outputs]
         shapes = {name: spec.shape for name, spec in graph.inputs.items()}
@@ -165,13 +179,12 @@ class InferenceSession:
         from tinycnn.kernels.cpu import isa
         from tinycnn.planner.lower import Options
         from tinycnn.runtime.network import Network
-        from tinycnn.runtime.team import default_threads
 
         with self.lock:
             if outputs not in self.networks:
                 graph = passes.run(self.imported.replace(outputs=outputs).pruned(), passes.LOAD)
-                threads = self.options.intra_op_num_threads or default_threads()
-                self.networks[outputs] = Network(graph, Options(isa.current(), threads, self.algorithms))
+                options = Options(isa.current(), self.options.threads(), self.algorithms)
+                self.networks[outputs] = Network(graph, options)
                 while len(self.networks) > NETWORKS_KEPT:
                     self.networks.pop(list(self.networks)[1])
             return self.networks[outputs]

@@ -47,7 +47,8 @@ def input_spec(value: ValueInfoProto) -> TensorSpec | None:
         element = tensors.element_name(value.type.tensor_type.elem_type)
         raise ModelFormatError(f"input {name!r} has the unknown {element}")
     if spec.is_static and spec.nbytes > knobs.MEMORY.get():
-        raise LimitError(f"input {name!r} of {spec} needs {spec.nbytes} bytes, the limit is {knobs.MEMORY.get()}")
+        limit = f"the limit {knobs.MEMORY.name} is {knobs.MEMORY.get()}"
+        raise LimitError(f"input {name!r} of {spec} needs {spec.nbytes} bytes, {limit}")
     return spec
 
 
