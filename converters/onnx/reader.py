@@ -54,8 +54,9 @@ def content(path: str) -> bytes:
         if not stat.S_ISREG(info.st_mode):
             kind = "a folder" if stat.S_ISDIR(info.st_mode) else "no regular file"
             raise ModelFormatError(f"{path!r} is {kind}, not a model")
-        if info.st_size > knobs.MEMORY.get():
-            raise LimitError(f"{path!r} has {info.st_size} bytes, the limit is {knobs.MEMORY.get()}")
+        limit = knobs.MEMORY.get()
+        if info.st_size > limit:
+            raise LimitError(f"{path!r} has {info.st_size} bytes, the limit {knobs.MEMORY.name} is {limit}")
         if info.st_size > PROTOBUF_LIMIT:
             raise ModelFormatError(f"{path!r} has {info.st_size} bytes; an ONNX file has less than 2 GiB")
         with open(path, "rb") as file:
