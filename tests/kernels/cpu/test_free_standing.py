@@ -1,0 +1,73 @@
+"""Kernels stand on their own: they compile for every instruction set, need nothing from outside, and do not spill."""
+
+import re
+import struct
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tinycnn.kernels.cpu import all_kernels, native
+from tinycnn.kernels.cpu.isa import ISAS
+from tinycnn.kernels.kernel import Kernel
+
+KERNELS = [kernel for isa in ISAS for kernel in all_kernels(isa)]
+# What a C compiler expects of any environment, and a marker of the linker.
+GIVEN = native.EXTERNAL | {"_GLOBAL_OFFSET_TABLE_"}
+REGISTERS = {"avx512": "zmm", "avx2": "ymm"}
+
+
+def undefined_symbols(data: bytes) -> Iterator[str]:
+    """Names that an ELF64 object file expects from others. Source: System V ABI, chapter 4."""
+    section_table, entry_size, count = (
+        struct.unpack_from("<Q", data, 0x28)[0], *struct.unpack_from("<HH", data, 0x3A),
+    )  # fmt: skip
+    sections = [struct.unpack_from("<IIQQQQIIQQ", data, section_table + i * entry_size) for i in range(count)]
+    for _, kind, _, _, start, size, link, _, _, each in sections:
+        if kind == 2:  # SHT_SYMTAB
+            for at in range(start + each, start + size, each):
+                name, _, _, section = struct.unpack_from("<IBBH", data, at)
+                if section == 0:
+                    begin = sections[link][4] + name
+                    yield data[begin : data.index(b"\0", begin)].decode()
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
+def test_every_kernel_compiles_and_needs_nothing_from_outside(kernel: Kernel) -> None:
+    data = native.compiled(kernel)
+    if data.startswith(b"\x7fELF"):
+        assert set(undefined_symbols(data)) <= GIVEN
+
+
+def loops(assembly: str) -> Iterator[list[str]]:
+    """The instructions of every innermost loop: from a label to the first jump back to it."""
+    blocks = re.split(r"^(\.?\w+):.*$", assembly, flags=re.M)
+    for label, body in zip(blocks[1::2], blocks[2::2], strict=True):
+        lines = [line.strip() for line in body.splitlines()]
+        back = next((i for i, line in enumerate(lines) if re.fullmatch(rf"j\w+\s+{re.escape(label)}", line)), None)
+        if back is not None:
+            yield lines[:back]
+
+
+MICRO_KERNEL = re.compile(r"(conv_direct|conv_im2col|conv_winograd_f4x3|gemm)_.*_(\d+)x(\d+)__(avx512|avx2)")
+
+
+def micro_kernels() -> Iterator[tuple[Kernel, int]]:
+    """Those with a register tile, and its number of accumulators."""
+    for kernel in KERNELS:
+        found = MICRO_KERNEL.fullmatch(kernel.name)
+        if found and int(found[2]) > 1:
+            yield kernel, int(found[2]) * int(found[3])
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads assembly of x86-64 in AT&T syntax")
+@pytest.mark.parametrize(("kernel", "accumulators"), [pytest.param(*m, id=m[0].name) for m in micro_kernels()])
+def test_the_inner_loop_multiplies_in_registers(kernel: Kernel, accumulators: int) -> None:
+    register = REGISTERS[kernel.target]
+    fma = re.compile(rf"vfn?m(add|sub)\d+ps .*%{register}\d+$".replace(" ", r"\s+"))
+    spill = re.compile(rf"%rsp.*%{register}|%{register}.*%rsp")
+    counted = [(sum(map(bool, map(fma.match, loop))), loop) for loop in loops(native.assembly(kernel))]
+    inner = [loop for count, loop in counted if count == accumulators]
+    assert inner, f"no loop of {accumulators} multiply-adds"
+    for loop in inner:
+        assert [line for line in loop if spill.search(line)] == []
