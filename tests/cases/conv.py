@@ -72,6 +72,8 @@ DENSE = [
     ConvCase((2, 6, 31), (9, 6, 4), strides=(2,), pads=(1, 2)),
     ConvCase((1, 12, 11, 10), (14, 12, 3, 3), pads=(1, 1, 1, 1), activation=Activation("sigmoid")),
     ConvCase((1, 4, 6, 6), (5, 4, 3, 3), pads=(5, 5, 5, 5)),
+    ConvCase((1, 37, 16, 33), (9, 37, 16, 16), strides=(16, 16)),
+    ConvCase((2, 5, 3, 4), (7, 5, 1, 3), strides=(1 << 62, 1 << 40), dilations=(1 << 62, 1)),
 ]
 GROUPED = [
     ConvCase((2, 6, 7, 5), (9, 2, 3, 3), pads=(1, 1, 1, 1), group=3),

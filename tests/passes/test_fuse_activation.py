@@ -124,3 +124,8 @@ def test_it_stays_behind_other_operators(lines: list[Line], outputs: str) -> Non
 def test_a_bound_that_is_no_constant() -> None:
     graph = network([("a", Conv(), "x w"), ("y", Clip(), "a u")], CONSTANTS, {"x": ("N", 3, 7, 5), "u": ()})
     assert fuse_activation(graph) is graph
+
+
+def test_a_bound_of_more_than_one_number_is_left_to_be_refused() -> None:
+    graph = network([("a", Conv(), "x w"), ("y", Clip(), "a low")], {**CONSTANTS, "low": weights(3)})
+    assert fuse_activation(graph) is graph

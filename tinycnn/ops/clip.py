@@ -37,6 +37,8 @@ class Clip(_Elementwise):
 
     def activation(self, *parameters: np.ndarray | None) -> Activation | None:
         low, high = (*parameters, None, None)[:2]
+        if any(bound is not None and bound.size != 1 for bound in (low, high)):
+            return None
         return Activation(
             "clamp",
             -float("inf") if low is None else float(low.item()),

@@ -24,6 +24,7 @@ CASES = [
     ((2, 10, 4, 3), (10, 1, 4, 4), {"strides": (2, 2), "pads": (1, 1, 1, 1), "group": 10}),
     ((1, 2, 1, 2), (2, 3, 2, 7), {"strides": (5, 4), "pads": (0, 3, 0, 4)}),
     ((2, 8, 21), (8, 6, 5), {"strides": (3,), "pads": (2, 1)}),
+    ((1, 2, 1, 3), (2, 3, 2, 1), {"strides": (1 << 62, 5), "dilations": (1, 1 << 62)}),
 ]
 
 
@@ -44,3 +45,9 @@ def test_matches_the_reference_with_any_number_of_threads(x, w, attributes, bias
     for choice in offered:
         [y] = execute_alike(r, choice, arrays)
         assert_close(y, op.reference(*arrays)[0], ROUNDING(8), magnitude)
+
+
+def test_more_phases_than_are_worth_a_kernel_are_not_offered():
+    op = REGISTRY["ConvTranspose"](strides=(1000, 1000))
+    arrays = [np.ones((1, 1, 2, 2), np.float32), np.ones((1, 1, 3, 3), np.float32)]
+    assert not choices(request(op, arrays, [1], "blocked", isa.current(), 1))

@@ -63,8 +63,9 @@ def problem(r: Request) -> ConvProblem | None:
     h, width = (1, *xs)[-2:]
     oh, ow = (1, *ys)[-2:]
     kh, kw = (1, *w.shape[2:])[-2:]
-    sh, sw = pair(op.strides, 1)
-    dh, dw = pair(op.dilations, 1)
+    # A stride of one output, and a dilation of one tap, say nothing, however large.
+    sh, sw = (s if out > 1 else 1 for s, out in zip(pair(op.strides, 1), (oh, ow), strict=True))
+    dh, dw = (d if k > 1 else 1 for d, k in zip(pair(op.dilations, 1), (kh, kw), strict=True))
     pads = op.pads or (0,) * (2 * len(xs))
     pt, pl, pb, pr = pads if len(pads) == 4 else (0, pads[0], 0, pads[1])
     return ConvProblem(n, ci, h, width, co, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, pb, pr, op.group)

@@ -19,7 +19,7 @@ from tinycnn.kernels.cpu import conv, tuning
 from tinycnn.kernels.cpu.conv import ConvProblem
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
-from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, can_block, lowers
+from tinycnn.kernels.lowering import OVERREAD, Choice, Emitter, Layout, Request, blocks, can_block, lowers
 
 FIELDS = fields(
     "x:addr w:addr table:table bias:addr res:addr y:addr act:code act_args:addr band:addr sums:addr lo:f32 hi:f32 "
@@ -236,7 +236,15 @@ class Plan:
     @property
     def in_band(self) -> bool:
         p = self.p
-        return p.padded or (self.blocked and p.kw == 1 and p.sw > 1)
+        return p.padded or (self.blocked and p.kw == 1 and p.sw > 1) or self.beyond_bytes > OVERREAD
+
+    @property
+    def beyond_bytes(self) -> int:
+        """How far the last tile of a row that is not padded reads behind the row, for outputs that do not exist."""
+        p = self.p
+        width = self.ow if self.flat else p.w
+        reach = (self.row_tiles * self.rows - 1) * p.sw + (p.kw - 1) * p.dw + 1
+        return (reach - width) * 4 * (self.lanes if self.blocked else 1)
 
     @property
     def oh(self) -> int:

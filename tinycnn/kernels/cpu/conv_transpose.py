@@ -68,6 +68,9 @@ def kernels(isa: str) -> Iterable[Kernel]:
     return [interleave(isa)]
 
 
+MOST_PHASES = 256  # each takes rows of its own
+
+
 @dataclass(frozen=True)
 class Phase:
     """Along one axis: `outputs` positions, the taps that they see, and how far before position 0 the first tap lies."""
@@ -93,8 +96,8 @@ def problem(r: Request) -> ConvProblem | None:
         return None
     (n, ci), co = x.dims[:2], y.dims[1]
     (h, width), (oh, ow), (kh, kw) = ((1, *dims)[-2:] for dims in (x.dims[2:], y.dims[2:], w.shape[2:]))
-    sh, sw = conv.pair(op.strides, 1)
-    dh, dw = conv.pair(op.dilations, 1)
+    sh, sw = (s if size > 1 else 1 for s, size in zip(conv.pair(op.strides, 1), (h, width), strict=True))
+    dh, dw = (d if k > 1 else 1 for d, k in zip(conv.pair(op.dilations, 1), (kh, kw), strict=True))
     pads = op.pads or (0,) * (2 * (x.rank - 2))
     pt, pl = pads[:2] if len(pads) == 4 else (0, pads[0])
     return ConvProblem(n, ci, h, width, co, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, 0, 0, op.group)
@@ -122,7 +125,7 @@ def emit(r: Request, p: ConvProblem, plans: list[Plan], e: Emitter) -> None:
 def transposed(r: Request) -> Iterable[Choice]:
     """One choice for each layout of the input."""
     p = problem(r)
-    if p is None:
+    if p is None or min(p.sh, p.oh) * min(p.sw, p.ow) > MOST_PHASES:
         return
     rows = list(phases(p.oh, p.kh, p.sh, p.dh, p.pt))
     cols = list(phases(p.ow, p.kw, p.sw, p.dw, p.pl))
