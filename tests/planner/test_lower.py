@@ -22,6 +22,12 @@ def test_a_stride_that_no_address_can_take(algorithm: str, group: int) -> None:
         assert "wide" in str(error)
 
 
+def test_taps_that_no_address_can_take() -> None:
+    turned = node("ConvTranspose", "x w", "far", dilations=(1 << 62, 1), pads=(1 << 62, 0, 0, 0))
+    with pytest.raises(LimitError, match="'far'"):
+        program(chain((1, 3, 5, 4), turned, w=normal(3, 2, 2, 3)))
+
+
 def test_more_scratch_than_is_allowed() -> None:
     with pytest.raises(LimitError, match=f"scratch of wide.*{knobs.MEMORY.name}"):
         program(strided(1 << 26, 1 << 28), "direct")

@@ -147,7 +147,11 @@ class Writer:
             source = self.locate_input(request, choice, choice.view)
             self.places[request.node.outputs[0], choice.output] = source
         else:
-            choice.emit(NodeEmitter(self, request, choice))
+            try:
+                choice.emit(NodeEmitter(self, request, choice))
+            except OverflowError:
+                what = f"{request.node.kind} {request.node.name!r}"
+                raise LimitError(f"{what}: its attributes lead to addresses that do not fit 64 bits") from None
         parameters = sum(v.size for v in request.values if v is not None and v.dtype == np.float32)
         used = dict.fromkeys(self.kernel_list[row.kernel].name for row in self.rows[first:])
         step = Step(
