@@ -78,7 +78,9 @@ def plan_layers(plan: Plan) -> list[Layer]:
             ]
         else:
             reason = "no kernel for this operator or dtype: its reference runs in Python"
-            layers.append(Layer(part.name or part.outputs[0], part.kind, "?", 0, 0, "reference", reason, False))
+            specs = tuple(plan.graph.specs[name] for name in part.outputs if name in plan.graph.specs)
+            shape = join(specs) if specs else "?"
+            layers.append(Layer(part.name or part.outputs[0], part.kind, shape, 0, 0, "reference", reason, False))
     return layers
 
 
