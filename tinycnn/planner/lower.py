@@ -212,6 +212,7 @@ class NodeEmitter:
             owner = writer.buffers[ref.buffer]
             sole = owner.weights is None and writer.owners(ref.buffer) == {value} and writer.readers.get(value) == 1
             if sole and ref.offset == 0 and owner.nbytes == writer.nbytes(spec, choice.output):
+                del writer.places[value, choice.output]
                 writer.places[name, choice.output] = ref
                 return ref
         return writer.places.get((name, choice.output)) or writer.new_value(name, spec, choice.output)
@@ -264,10 +265,10 @@ def write(graph: Graph, options: Options, store: WeightStore) -> Program:
     for name, spec in graph.inputs.items():
         writer.new_value(name, spec, "plain")
         writer.buffers[writer.places[name, "plain"].buffer].touch(0)
+    inputs = [Port(n, s, writer.places[n, "plain"].buffer, 0) for n, s in graph.inputs.items()]
     for request, choice in chosen:
         writer.node(request, choice)
     outputs = [finish_output(writer, graph, name) for name in graph.outputs]
-    inputs = [Port(n, s, writer.places[n, "plain"].buffer, 0) for n, s in graph.inputs.items()]
     last = max(len(writer.rows) - 1, 0)
     for port in outputs:
         writer.buffers[port.buffer].touch(last)
