@@ -11,9 +11,9 @@ from tinycnn import passes
 from tinycnn.converters import load_onnx
 from tinycnn.passes.bind import bind
 
-# Relative to the greatest output. Products of a quantised network become exact, so that roundings to its steps, 2 % of
-# the greatest output here, fall the other way.
-AGREEMENT = {"shufflenet-v2-12-int8": 0.1}
+# Makes products of quantised values exact, so that roundings to a step may fall the other way than in the float form;
+# its own tests and `tests/test_zoo.py` hold it to integer kernels. All other passes keep the float form.
+LOAD = tuple(rewrite for rewrite in passes.LOAD if rewrite is not passes.keep_integers)
 ZOO = Path(os.environ.get("TINYCNN_SHARED", Path(__file__).parents[3] / "shared")) / "zoo"
 needs_zoo = pytest.mark.skipif(not ZOO.exists(), reason=f"no networks in {ZOO}")
 GONE = {
@@ -45,10 +45,10 @@ GONE = {
 def test_networks_keep_their_meaning(model: str, shape: tuple[int, ...]) -> None:
     graph = load_onnx(ZOO / f"{model}.onnx")
     (name,) = graph.inputs
-    after = passes.run(bind(passes.run(graph, passes.LOAD), {name: shape}), passes.BIND)
+    after = passes.run(bind(passes.run(graph, LOAD), {name: shape}), passes.BIND)
     assert not GONE.intersection(node.kind for node in after.nodes)
     assert all(value in after.specs for node in after.nodes for value in node.outputs)
     x = np.random.default_rng(0).random(shape, np.float32)
     truth, found = evaluate(graph, {name: x}), evaluate(after, {name: x})
     for output in graph.outputs:
-        assert np.abs(found[output] - truth[output]).max() <= AGREEMENT.get(model, 1e-5) * np.abs(truth[output]).max()
+        assert np.abs(found[output] - truth[output]).max() <= 1e-5 * np.abs(truth[output]).max()
