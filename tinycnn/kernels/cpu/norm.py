@@ -40,52 +40,61 @@ def plain_ranges(v: SimpleNamespace) -> Iterable[Range]:
     yield Range("bias", 0, 4 * min(v.rows, v.period) * v.channels)
 
 
+def sums(lanes: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Sums over the vectors from x to stop, lane by lane: in runs, whose few terms keep their digits.
+
+    add_up(x, stop, total)                             total plus the vectors
+    add_deviations(x, stop, center, rest, squares)     rest plus x - center, squares plus its square
+    """
+    from tinycnn.kernels.cpu.simd import fma, inline, vectors
+
+    load, splat, size = vectors(lanes).load, vectors(lanes).splat, 4 * lanes
+
+    @inline
+    def add_up(x, stop, total):
+        while x < stop:
+            a = b = c = d = splat(0.0)
+            end = min(stop, x + RUN * size)
+            while x + 3 * size < end:
+                a, b, c, d = a + load(x), b + load(x + size), c + load(x + 2 * size), d + load(x + 3 * size)
+                x += 4 * size
+            while x < end:
+                a = a + load(x)
+                x += size
+            total = total + ((a + b) + (c + d))
+        return total
+
+    @inline
+    def add_deviations(x, stop, center, rest, squares):
+        while x < stop:
+            a = b = aa = bb = splat(0.0)
+            end = min(stop, x + RUN * size)
+            while x + size < end:
+                d, e = load(x) - center, load(x + size) - center
+                a, b, aa, bb = a + d, b + e, fma(d, d, aa), fma(e, e, bb)
+                x += 2 * size
+            if x < end:
+                d = load(x) - center
+                a, aa = a + d, fma(d, d, aa)
+                x += size
+            rest, squares = rest + (a + b), squares + (aa + bb)
+        return rest, squares
+
+    return add_up, add_deviations
+
+
 @functools.cache
 def normalize_blocked(isa: str) -> Kernel:
     """Rows are the pixels of one channel: x, y f32 [n][c][pixels][lanes], scale and bias [c][lanes], c in blocks."""
     lanes = ISAS[isa].lanes
 
     def build() -> Callable[..., Any]:
-        from tinycnn.kernels.cpu.simd import fma, inline, sqrt, store, vectors
+        from tinycnn.kernels.cpu.simd import fma, sqrt, store, vectors
 
         v = vectors(lanes)
         load, splat = v.load, v.splat
+        add_up, add_deviations = sums(lanes)
         size = 4 * lanes
-
-        @inline
-        def total(x, pixels):
-            result = splat(0.0)
-            stop = x + pixels * size
-            while x < stop:
-                a = b = c = d = splat(0.0)
-                end = min(stop, x + RUN * size)
-                while x + 3 * size < end:
-                    a, b, c, d = a + load(x), b + load(x + size), c + load(x + 2 * size), d + load(x + 3 * size)
-                    x += 4 * size
-                while x < end:
-                    a = a + load(x)
-                    x += size
-                result = result + ((a + b) + (c + d))
-            return result
-
-        @inline
-        def deviations(x, pixels, center):
-            """Sums over the pixels of x - center and of its square."""
-            rest = squares = splat(0.0)
-            stop = x + pixels * size
-            while x < stop:
-                a = b = aa = bb = splat(0.0)
-                end = min(stop, x + RUN * size)
-                while x + size < end:
-                    d, e = load(x) - center, load(x + size) - center
-                    a, b, aa, bb = a + d, b + e, fma(d, d, aa), fma(e, e, bb)
-                    x += 2 * size
-                if x < end:
-                    d = load(x) - center
-                    a, aa = a + d, fma(d, d, aa)
-                    x += size
-                rest, squares = rest + (a + b), squares + (aa + bb)
-            return rest, squares
 
         def body(x, scale, bias, y, n, c, pixels, epsilon, thread, threads):
             per_pixel = splat(1.0) / splat(pixels)
@@ -93,8 +102,9 @@ def normalize_blocked(isa: str) -> Kernel:
             for piece in range(pieces * thread // threads, pieces * (thread + 1) // threads):
                 place = piece * pixels * size
                 source, to = x + place, y + place
-                mean = total(source, pixels) * per_pixel
-                rest, squares = deviations(source, pixels, mean)
+                stop = source + pixels * size
+                mean = add_up(source, stop, splat(0.0)) * per_pixel
+                rest, squares = add_deviations(source, stop, mean, splat(0.0), splat(0.0))
                 rest = rest * per_pixel
                 mean, variance = mean + rest, squares * per_pixel - rest * rest
                 channel = piece % c * size
@@ -119,24 +129,14 @@ def normalize_plain(isa: str) -> Kernel:
 
         v = vectors(lanes)
         load, load_or, load_part, load_splat, splat = v.load, v.load_or, v.load_part, v.load_splat, v.splat
+        add_up, add_deviations = sums(lanes)
         size = 4 * lanes
 
         @inline
         def total(x, count):
             rest = count % lanes
             stop = x + 4 * (count - rest)
-            result = load_part(stop, rest)
-            while x < stop:
-                a = b = c = d = splat(0.0)
-                end = min(stop, x + RUN * size)
-                while x + 3 * size < end:
-                    a, b, c, d = a + load(x), b + load(x + size), c + load(x + 2 * size), d + load(x + 3 * size)
-                    x += 4 * size
-                while x < end:
-                    a = a + load(x)
-                    x += size
-                result = result + ((a + b) + (c + d))
-            return splat(lane_sum(result))
+            return splat(lane_sum(add_up(x, stop, load_part(stop, rest))))
 
         @inline
         def deviations(x, count, center):
@@ -144,19 +144,7 @@ def normalize_plain(isa: str) -> Kernel:
             rest = count % lanes
             stop = x + 4 * (count - rest)
             remainder = load_or(stop, rest, center) - center
-            squares = remainder * remainder
-            while x < stop:
-                a = b = aa = bb = splat(0.0)
-                end = min(stop, x + RUN * size)
-                while x + size < end:
-                    d, e = load(x) - center, load(x + size) - center
-                    a, b, aa, bb = a + d, b + e, fma(d, d, aa), fma(e, e, bb)
-                    x += 2 * size
-                if x < end:
-                    d = load(x) - center
-                    a, aa = a + d, fma(d, d, aa)
-                    x += size
-                remainder, squares = remainder + (a + b), squares + (aa + bb)
+            remainder, squares = add_deviations(x, stop, center, remainder, remainder * remainder)
             return splat(lane_sum(remainder)), splat(lane_sum(squares))
 
         @inline
