@@ -1,7 +1,10 @@
-"""Lets tests and benchmarks import their neighbours."""
+"""Lets tests import their neighbours, and CUDA kernels run in Numba's simulator unless told otherwise."""
 
+import os
 import sys
 from pathlib import Path
 
 # Last, so that `tinycnn` is the installed one: beside the sources it would miss converters and models.
 sys.path.append(str(Path(__file__).parent))
+# Numba reads it when it is first imported; NUMBA_ENABLE_CUDASIM=0 is for machines with a device, see `-m gpu`.
+os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "1")

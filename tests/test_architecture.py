@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from tinycnn.kernels.cpu import COMPILERS, all_kernels
+from tinycnn.kernels import cpu, cuda
 from tinycnn.kernels.cpu.isa import ISAS
+from tinycnn.kernels.cuda.device import CAPABILITIES
 
 ROOT = Path(__file__).parents[1]
 SOURCES = {"tinycnn": ROOT / "tinycnn", "tinycnn.converters": ROOT / "converters", "tinycnn.models": ROOT / "models"}
@@ -37,25 +39,29 @@ RUNG = {name: height for height, rung in enumerate(LADDER) for name in rung}
 ASIDE = {"converters", "models"}
 ASIDE_SEE, ASIDE_SEEN_FROM = RUNG["ops"], RUNG["session"]
 
+# Modules that kernels are compiled from: they may import compilers at once, and only kernels' `build` imports them.
+COMPILERS = {f"{package.__name__}.{name}" for package in (cpu, cuda) for name in package.COMPILERS}
+
 # Packages besides the standard library and NumPy, and where they may be imported when the module is.
 THIRD_PARTY = {
     "click": {"tinycnn.cli"},
     "PIL": {"tinycnn.models"},
     "onnx": {"tinycnn.converters.onnx", "tinycnn.onnx_backend"},
     "google": {"tinycnn.converters.onnx"},
-    "numba": {f"tinycnn.kernels.cpu.{name}" for name in COMPILERS},
-    "llvmlite": {f"tinycnn.kernels.cpu.{name}" for name in COMPILERS},
+    "numba": COMPILERS,
+    "llvmlite": COMPILERS,
 }
 # And where functions may import them, as they need them.
 LATER = {
     "rich": {"tinycnn.cli"},
     "onnxruntime": {"tinycnn.benchmark"},
-    "numba": {"tinycnn.kernels.cpu"},
+    "numba": {"tinycnn.kernels.cpu", "tinycnn.kernels.cuda"},
     "llvmlite": {"tinycnn.kernels.cpu"},
+    "cuda": {"tinycnn.kernels.cuda", "tinycnn.runtime.executor_cuda"},
 }
 
 KERNEL_NAME = re.compile(
-    r"[a-z]+(_[a-z0-9]+)*_f32(_nchw(\d+c)?)?(_\d+x\d+)?__(avx512|avx2|portable)"
+    r"[a-z]+(_[a-z0-9]+)*_(f32|tf32|bf16|f16)(_nchw(\d+c)?)?(_\d+x\d+)?__(avx512|avx2|portable|sm_\d+)"
     r"|(walk|post|serve)__(avx512|avx2|portable)"
 )
 MOST_LINES = 500
@@ -175,9 +181,8 @@ def test_other_packages_are_imported_only_where_they_belong(source: Source) -> N
 
 @every_source
 def test_compilers_are_imported_only_inside_kernels(source: Source) -> None:
-    compilers = {f"tinycnn.kernels.cpu.{name}" for name in COMPILERS}
-    if source.name not in compilers:
-        assert [i for i in source.imports if is_within(i.name, compilers) and not i.later] == []
+    if source.name not in COMPILERS:
+        assert [i for i in source.imports if is_within(i.name, COMPILERS) and not i.later] == []
 
 
 @every_source
@@ -193,10 +198,13 @@ def test_the_environment_is_read_in_one_place(source: Source) -> None:
     assert source.name == "tinycnn.knobs" or not read
 
 
-@pytest.mark.parametrize("isa", ISAS)
-def test_kernel_names_follow_the_grammar(isa: str) -> None:
-    names = [kernel.name for kernel in all_kernels(isa)]
-    assert [name for name in names if not KERNEL_NAME.fullmatch(name) or not name.endswith(f"__{isa}")] == []
+TARGETS = [*((cpu, isa) for isa in ISAS), *((cuda, f"sm_{capability}") for capability in CAPABILITIES)]
+
+
+@pytest.mark.parametrize(("platform", "target"), [pytest.param(*t, id=t[1]) for t in TARGETS])
+def test_kernel_names_follow_the_grammar(platform: ModuleType, target: str) -> None:
+    names = [kernel.name for kernel in platform.all_kernels(target)]
+    assert [name for name in names if not KERNEL_NAME.fullmatch(name) or not name.endswith(f"__{target}")] == []
     assert len(names) == len(set(names))
 
 

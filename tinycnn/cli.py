@@ -245,8 +245,8 @@ def inspect(
     out.print(table)
     out.print(
         f"{summary.parameters:,} parameters, {summary.macs:,} multiply-adds; arena {summary.arena_bytes:,} bytes, "
-        f"packed weights {summary.weight_bytes:,} bytes; {summary.native_stretches} native stretch(es), {summary.isa}, "
-        f"{summary.threads} thread(s); inputs {summary.inputs}, outputs {summary.outputs}",
+        f"packed weights {summary.weight_bytes:,} bytes; {summary.native_stretches} native stretch(es), "
+        f"{summary.target}, {summary.threads} thread(s); inputs {summary.inputs}, outputs {summary.outputs}",
         markup=False,
     )  # fmt: skip
     if report:
@@ -316,12 +316,13 @@ def bench(model: str, seconds: float, shape: tuple[str, ...], threads: int, json
 @as_json
 def warmup(isa: str | None, json: bool) -> None:
     """Compile every kernel for this machine and keep it in the cache."""
+    from tinycnn.kernels.cache import cache_folder
     from tinycnn.kernels.cpu import all_kernels, native
     from tinycnn.kernels.cpu import isa as isas
     from tinycnn.knobs import CACHE
 
     target = isas.resolve(isa) if isa else isas.current()
-    folder = native.cache_folder(CACHE.get())
+    folder = cache_folder(CACHE.get())
     if folder is None:
         raise OptionError(
             f"no folder for compiled kernels can be written: set {CACHE.name} to one of your own that can"

@@ -44,6 +44,10 @@ class CompileError(TinyCnnError, RuntimeError):
     """A kernel that cannot be compiled or loaded on this machine."""
 
 
+class DeviceError(TinyCnnError, RuntimeError):
+    """A device that is not there, cannot be used, has too little memory, or reports a fault; the message says why."""
+
+
 class ProgramError(TinyCnnError, RuntimeError):
     """A program that the verifier refuses: an access outside its buffer, or a live value overwritten."""
 

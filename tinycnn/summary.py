@@ -39,7 +39,7 @@ class Summary:
     weight_bytes: int
     native_stretches: int
     threads: int
-    isa: str
+    target: str
     report: tuple[dict[str, str], ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -102,6 +102,6 @@ def summarise(session: InferenceSession, wishes: Mapping[str, tuple[int, ...]] |
         sum(p.weight_bytes for p in programs),
         len(programs),
         session.network.options.threads,
-        session.network.options.isa.name,
+        session.network.options.target.name,
         tuple(asdict(action) for action in plan.graph.report),
     )

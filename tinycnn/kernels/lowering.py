@@ -2,20 +2,18 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from tinycnn.ir import Node, TensorSpec
 from tinycnn.kernels.kernel import Kernel
 
-if TYPE_CHECKING:
-    from tinycnn.kernels.cpu.isa import Isa
-
 # Bytes behind a value that a kernel may read, never write, and whose contents it must ignore: tails of tiles.
 OVERREAD = 4096
 
 Layout = Literal["plain", "blocked"]
+Platform = Literal["cpu", "cuda"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +25,30 @@ class Ref:
 
     def __add__(self, nbytes: int) -> "Ref":
         return Ref(self.buffer, self.offset + nbytes)
+
+
+class Target(Protocol):
+    """What kernels are compiled for. `platform` is the folder that they are in, `name` the end of theirs.
+
+    lanes        the channel block of the blocked layout
+    overread     bytes behind a buffer that kernels may read, as OVERREAD says
+    owns_inputs  whether a feed is a copy, which may be overwritten once it is read
+    """
+
+    @property
+    def platform(self) -> Platform: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def lanes(self) -> int: ...
+
+    @property
+    def overread(self) -> int: ...
+
+    @property
+    def owns_inputs(self) -> bool: ...
 
 
 class Emitter(Protocol):
@@ -76,7 +98,7 @@ class Request:
     outputs: Sequence[TensorSpec]
     values: Sequence[np.ndarray | None]
     layouts: Sequence[Layout | None]
-    isa: "Isa"
+    target: Any
     threads: int = 1
 
     @property
@@ -111,15 +133,15 @@ class Choice:
 
 
 Lowering = Callable[[Request], Iterable[Choice]]
-LOWERINGS: dict[str, list[Lowering]] = {}
+LOWERINGS: dict[tuple[Platform, str], list[Lowering]] = {}
 
 
-def lowers(*kinds: str) -> Callable[[Lowering], Lowering]:
+def lowers(*kinds: str, on: Platform = "cpu") -> Callable[[Lowering], Lowering]:
     """Registers a function that offers choices for these operators; it offers none where it does not apply."""
 
     def register(function: Lowering) -> Lowering:
         for kind in kinds:
-            LOWERINGS.setdefault(kind, []).append(function)
+            LOWERINGS.setdefault((on, kind), []).append(function)
         return function
 
     return register

@@ -10,9 +10,8 @@ from tinycnn import knobs
 from tinycnn.errors import LimitError, ProgramError
 from tinycnn.ir import Graph, Node, TensorSpec
 from tinycnn.kernels.cpu import reorder
-from tinycnn.kernels.cpu.isa import Isa
 from tinycnn.kernels.kernel import Kernel
-from tinycnn.kernels.lowering import OVERREAD, Choice, Layout, Ref, Request, blocked_size, to_blocked
+from tinycnn.kernels.lowering import OVERREAD, Choice, Layout, Ref, Request, Target, blocked_size, to_blocked
 from tinycnn.planner import arena
 from tinycnn.planner.concat import Parts, find_parts
 from tinycnn.planner.program import Buffer, Port, Program, Row, Step, encode
@@ -32,7 +31,7 @@ class Options:
     algorithms  node name -> algorithm; under "" for all convolutions
     """
 
-    isa: Isa
+    target: Target
     threads: int
     algorithms: Mapping[str, str] = field(default_factory=dict)
 
@@ -50,7 +49,7 @@ def make_request(graph: Graph, node: Node, layouts: Mapping[str, Layout], option
         [graph.specs[name] for name in node.outputs if name],
         [graph.constant(name) for name in node.inputs],
         [layouts.get(name) for name in node.inputs],
-        options.isa,
+        options.target,
         options.threads,
     )
 
@@ -76,7 +75,7 @@ class Writer:
         return Ref(len(self.buffers) - 1)
 
     def nbytes(self, spec: TensorSpec, layout: Layout) -> int:
-        return 4 * blocked_size(spec.dims, self.options.isa.lanes) if layout == "blocked" else spec.nbytes
+        return 4 * blocked_size(spec.dims, self.options.target.lanes) if layout == "blocked" else spec.nbytes
 
     def new_value(self, name: str, spec: TensorSpec, layout: Layout) -> Ref:
         """Memory for a value: its own, or its part of the concat that takes it in."""
@@ -103,7 +102,7 @@ class Writer:
             return self.places[name, layout]
         constant = self.graph.constant(name)
         if constant is not None:
-            lanes = self.options.isa.lanes
+            lanes = self.options.target.lanes
             return self.pack(
                 (name, layout, lanes),
                 [constant],
@@ -112,7 +111,7 @@ class Writer:
         other: Layout = "plain" if layout == "blocked" else "blocked"
         source = self.places[name, other]
         target = self.new_value(name, spec, layout)
-        kernel, values = reorder.reorder_row(layout, spec.dims, self.options.isa.name)
+        kernel, values = reorder.reorder_row(layout, spec.dims, self.options.target.name)
         self.row(kernel, x=source, y=target, **values)
         return target
 
@@ -210,8 +209,9 @@ class NodeEmitter:
             value = self.request.node.inputs[source]
             ref = self.ins[source]
             owner = writer.buffers[ref.buffer]
+            ours = value not in writer.graph.inputs or writer.options.target.owns_inputs
             sole = owner.weights is None and writer.owners(ref.buffer) == {value} and writer.readers.get(value) == 1
-            if sole and ref.offset == 0 and owner.nbytes == writer.nbytes(spec, choice.output):
+            if ours and sole and ref.offset == 0 and owner.nbytes == writer.nbytes(spec, choice.output):
                 del writer.places[value, choice.output]
                 writer.places[name, choice.output] = ref
                 return ref
@@ -281,7 +281,7 @@ def write(graph: Graph, options: Options, store: WeightStore) -> Program:
         )
     program = Program(
         tuple(writer.kernel_list), tuple(writer.rows), tuple(writer.buffers), tuple(inputs), tuple(outputs), size,
-        options.isa.name, options.threads, tuple(writer.steps),
+        options.target.name, options.threads, options.target.overread, tuple(writer.steps),
     )  # fmt: skip
     return verify(program)
 

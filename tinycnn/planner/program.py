@@ -8,6 +8,7 @@ import numpy as np
 
 from tinycnn.ir import TensorSpec
 from tinycnn.kernels.kernel import Kernel
+from tinycnn.kernels.lowering import OVERREAD
 
 # An address slot holds (buffer + 1) << OFFSET_BITS | byte offset, so that 0 is no address.
 OFFSET_BITS = 40
@@ -82,7 +83,8 @@ class Port:
 class Program:
     """Everything that one native call needs. Data only: it can be printed, verified and compared.
 
-    threads  the most threads that may walk it: scratch is laid out for so many
+    threads   the most threads that may walk it: scratch is laid out for so many
+    overread  bytes behind a buffer that kernels may read
     """
 
     kernels: tuple[Kernel, ...]
@@ -91,8 +93,9 @@ class Program:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     arena_bytes: int
-    isa: str
+    target: str
     threads: int = 1
+    overread: int = OVERREAD
     steps: tuple[Step, ...] = ()
 
     def values(self, row: Row) -> SimpleNamespace:

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from importlib import import_module
 
 from tinycnn.errors import OptionError
-from tinycnn.kernels.cpu import families, reorder
+from tinycnn.kernels.cpu import reorder
 from tinycnn.kernels.lowering import LOWERINGS, Choice, Request
 
 
 def offers(request: Request) -> Iterator[Choice]:
-    families()
-    for lowering in LOWERINGS.get(request.node.kind, ()):
+    platform = request.target.platform
+    import_module(f"tinycnn.kernels.{platform}").families()
+    for lowering in LOWERINGS.get((platform, request.node.kind), ()):
         yield from lowering(request)
 
 
@@ -19,7 +21,7 @@ def reorders_s(request: Request, choice: Choice) -> float:
     total = 0.0
     for spec, wanted, present in zip(request.inputs, choice.inputs, request.layouts, strict=True):
         if spec is not None and wanted and present and wanted != present:
-            total += reorder.cost_s(spec.dims, request.isa.name)
+            total += reorder.cost_s(spec.dims, request.target.name)
     return total
 
 

@@ -82,7 +82,7 @@ def check_range(program: Program, number: int, where: str, slot: int, r: Range) 
     if not slot or not 0 <= index < len(program.buffers):
         raise ProgramError(f"{where}: no such buffer")
     buffer = program.buffers[index]
-    limit = buffer.nbytes + (0 if writes else OVERREAD)
+    limit = buffer.nbytes + (0 if writes else program.overread)
     if not 0 <= offset + start < offset + stop <= limit:
         raise ProgramError(
             f"{where}: {'writes' if writes else 'reads'} bytes {offset + start} to {offset + stop} of {buffer.name!r}, "

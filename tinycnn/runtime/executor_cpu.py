@@ -58,7 +58,7 @@ class Executor:
     def __init__(self, program: Program):
         self.program = program
         self.addresses = [native.address(kernel) for kernel in program.kernels]
-        self.walk_address = native.address(walk(program.isa))
+        self.walk_address = native.address(walk(program.target))
         self.walk = ENTRY(self.walk_address)
         self.contexts: collections.deque[Context] = collections.deque()
         self.alone = program.threads == 1 or program.predicted_s < TEAM_WORTH_S
@@ -83,7 +83,7 @@ class Executor:
     def walk_all(self, context: Context) -> None:
         """With the team if it is free; alone, to the same bits, if it is busy with another program."""
         if not self.alone:
-            crew = team(self.program.threads, self.program.isa)
+            crew = team(self.program.threads, self.program.target)
             if crew.lock.acquire(blocking=False):
                 try:
                     context.row[2] = crew.barrier

@@ -137,14 +137,14 @@ def request(
 
 def choices(r: Request) -> list[Choice]:
     families()
-    return [c for lowering in LOWERINGS.get(r.node.kind, []) for c in lowering(r)]
+    return [c for lowering in LOWERINGS.get(("cpu", r.node.kind), []) for c in lowering(r)]
 
 
 def execute(
     r: Request, choice: Choice, arrays: Sequence[np.ndarray | None], threads: int = 1, in_place: bool = False
 ) -> list[np.ndarray]:
     """Outputs as plain arrays. Pad lanes of blocked inputs hold NaN. in_place: as the choice allows it."""
-    lanes = r.isa.lanes
+    lanes = r.target.lanes
     ins: list[Buffer | None] = []
     for array, layout in zip(arrays, choice.inputs, strict=True):
         if array is None or layout is None:

@@ -12,6 +12,7 @@ import pytest
 
 from tinycnn import knobs
 from tinycnn.errors import CompileError, OptionError
+from tinycnn.kernels import cache
 from tinycnn.kernels.cpu import isa, native, softmax
 from tinycnn.kernels.kernel import Kernel, Range, fields
 
@@ -47,9 +48,9 @@ def run_sum(a: int, b: int) -> int:
 @pytest.fixture(autouse=True)
 def nothing_loaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(native, "addresses", {})
-    native.cache_folder.cache_clear()
+    cache.cache_folder.cache_clear()
     yield
-    native.cache_folder.cache_clear()
+    cache.cache_folder.cache_clear()
 
 
 @pytest.fixture
@@ -116,7 +117,7 @@ def test_the_temporary_folder_stands_in_for_the_users(tmp_path: Path, monkeypatc
     (tmp_path / "file").write_text("no folder")
     monkeypatch.delenv(knobs.CACHE.name, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    monkeypatch.setattr(native.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(cache.tempfile, "gettempdir", lambda: str(tmp_path))
     place = native.place(SUM)
     assert place is not None
     assert place.parent.parent == tmp_path
@@ -137,7 +138,7 @@ def test_a_full_disk_leaves_nothing_behind(folder: Path, monkeypatch: pytest.Mon
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(native.os, "replace", full)
+    monkeypatch.setattr(cache.os, "replace", full)
     assert run_sum(1, 2) == 3
     assert list(folder.iterdir()) == []
 
@@ -146,13 +147,13 @@ def test_the_digest_follows_what_the_object_depends_on(monkeypatch: pytest.Monke
     digests = {native.digest(k) for k in (SUM, replace(SUM, name="other"), replace(SUM, fields=fields("to:addr a c")))}
     monkeypatch.setattr(native, "version", lambda package: "0")
     digests.add(native.digest(SUM))
-    monkeypatch.setattr(native, "source", lambda module: b"changed")
+    monkeypatch.setattr(cache, "source", lambda platform, module: b"changed")
     digests.add(native.digest(SUM))
     assert len(digests) == 5
 
 
 def test_the_sources_behind_a_kernel_are_found_through_their_imports() -> None:
-    text = native.source(softmax.__name__.rpartition(".")[2])
+    text = cache.source("cpu", softmax.__name__.rpartition(".")[2])
     for name in ("softmax", "simd", "vmath"):
         assert (native.HERE / f"{name}.py").read_bytes() in text
 

@@ -72,4 +72,4 @@ def test_no_kernel_for_indices():
     x, op = sample((1, 3, 6, 9)), REGISTRY["MaxPool"](kernel_shape=(2, 2))
     r = request(op, [x], [], "plain", isa.ISAS["portable"], 1)
     node = type(r.node)(op, r.node.inputs, ("y", "indices"), "node")
-    assert not choices(type(r)(node, r.inputs, r.outputs * 2, r.values, r.layouts, r.isa, 1))
+    assert not choices(type(r)(node, r.inputs, r.outputs * 2, r.values, r.layouts, r.target, 1))

@@ -178,7 +178,7 @@ class Operand:
 
 def operand(r: Request, i: int, layout: Layout) -> Operand | None:
     """Input i beside an output in `layout`; None where the kernel cannot read it so."""
-    spec, value, out, lanes = r.inputs[i], r.values[i], r.outputs[0].dims, r.isa.lanes
+    spec, value, out, lanes = r.inputs[i], r.values[i], r.outputs[0].dims, r.target.lanes
     if spec is None or (value is None and spec.dtype != np.float32):
         return None
     if layout == "plain":
@@ -239,7 +239,7 @@ def lower(r: Request) -> Iterable[Choice]:
 
 
 def choose(r: Request, layout: Layout, operands: Sequence[Operand]) -> Choice | None:
-    out, isa = r.outputs[0].dims, r.isa
+    out, isa = r.outputs[0].dims, r.target
     activation = None if r.node.kind == "PRelu" else r.op.activation
     inputs = [o.layout if o.value is None else None for o in operands]
     name = FUNCTIONS[r.node.kind]

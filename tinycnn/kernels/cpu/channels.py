@@ -180,12 +180,12 @@ def blocked(r: Request) -> bool:
 
 def sizes(r: Request, x: Sequence[int], y: Sequence[int]) -> dict[str, int]:
     """Values of the fields `n xb yb spatial`."""
-    lanes = r.isa.lanes
+    lanes = r.target.lanes
     return {"n": x[0], "xb": blocks(x[1], lanes), "yb": blocks(y[1], lanes), "spatial": math.prod(x[2:])}
 
 
 def moved_s(r: Request, count: int = 1) -> float:
-    nbytes = sum(4 * blocked_size(s.dims, r.isa.lanes) for s in r.outputs)
+    nbytes = sum(4 * blocked_size(s.dims, r.target.lanes) for s in r.outputs)
     return tuning.transfer_s(2 * nbytes) + (count - 1) * tuning.ROW_S
 
 
@@ -194,7 +194,7 @@ def concat(r: Request) -> Iterable[Choice]:
     """Along the channels. Inputs that begin and end at a block boundary can be computed in place."""
     if not blocked(r) or r.op.axis % r.outputs[0].rank != 1:
         return
-    lanes, y = r.isa.lanes, r.outputs[0].dims
+    lanes, y = r.target.lanes, r.outputs[0].dims
     xs = [s.dims for s in r.inputs if s is not None]
     firsts = [sum(x[1] for x in xs[:i]) for i in range(len(xs))]
     aligned = all(first % lanes == 0 for first in firsts)
@@ -204,7 +204,7 @@ def concat(r: Request) -> Iterable[Choice]:
         for i, (x, first) in enumerate(zip(xs, firsts, strict=True)):
             if not (parts and e.placed(i)):
                 place = {"first": first, "count": x[1], "start": 0}
-                e.row(shift(r.isa.name), x=e.input(i), y=e.output(), **place, **sizes(r, x, y))
+                e.row(shift(r.target.name), x=e.input(i), y=e.output(), **place, **sizes(r, x, y))
 
     reason = "on block boundaries" if aligned else "across block boundaries"
     yield Choice("shift", ["blocked"] * len(xs), "blocked", moved_s(r, len(xs)), reason, emit, parts=parts)
@@ -217,7 +217,7 @@ def select(r: Request) -> Iterable[Choice]:
     x = r.inputs[0]
     if not wanted or x is None:
         return
-    isa, c = r.isa.name, x.dims[1]
+    isa, c = r.target.name, x.dims[1]
     runs = all(list(w) == list(range(w[0], w[0] + len(w))) for w in wanted)
     halves = c % 2 == 0 and list(wanted[0]) == [i for k in range(c // 2) for i in (k, k + c // 2)]
 
@@ -229,7 +229,7 @@ def select(r: Request) -> Iterable[Choice]:
             elif halves:
                 e.row(shuffle(isa), half=c // 2, **values)
             else:
-                entries = np.array([divmod(k, r.isa.lanes) for k in w], np.int64)
+                entries = np.array([divmod(k, r.target.lanes) for k in w], np.int64)
                 table = e.table(entries)
                 e.row(gather(isa), table=table, c=len(w), **values)
 

@@ -12,8 +12,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from tinycnn.kernels import convolution
+from tinycnn.kernels.convolution import ConvProblem
 from tinycnn.kernels.cpu import conv, tuning
-from tinycnn.kernels.cpu.conv import ConvProblem
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, can_block, lowers, to_blocked
@@ -137,15 +138,15 @@ def variants(p: ConvProblem, isa: str) -> Iterable[tuple[int, int, int]]:
 
 
 def emit(r: Request, p: ConvProblem, variant: tuple[int, int, int], e: Emitter) -> None:
-    w, bias = conv.weights(r)
-    lanes = r.isa.lanes
+    w, bias = convolution.weights(r)
+    lanes = r.target.lanes
     cblocks = blocks(p.co, lanes)
     e.row(
-        kernel(r.isa.name, *variant),
+        kernel(r.target.name, *variant),
         x=e.input(0),
         w=e.weights(f"depthwise {lanes}", lambda: pack(w, lanes)),
         bias=0 if bias is None else e.weights(f"bias {lanes}", lambda: conv.padded_bias(bias, cblocks * lanes)),
-        res=e.input(3) if conv.has_residual(r) else 0,
+        res=e.input(3) if convolution.has_residual(r) else 0,
         y=e.output(),
         planes=p.n * cblocks,
         cblocks=cblocks,
@@ -161,20 +162,20 @@ def emit(r: Request, p: ConvProblem, variant: tuple[int, int, int], e: Emitter) 
         dw=p.dw,
         pt=p.pt,
         pl=p.pl,
-        **conv.epilogue(e, r.op.activation, r.isa.name),
+        **conv.epilogue(e, r.op.activation, r.target.name),
     )
 
 
 @lowers("Conv")
 def depthwise(r: Request) -> Iterable[Choice]:
     """One filter a channel; a channel with several filters is left to the grouped convolutions."""
-    p = conv.problem(r)
+    p = convolution.problem(r)
     if p is None or not can_block(r.inputs[0]) or not p.g == p.ci == p.co:
         return
-    isa, lanes = r.isa.name, r.isa.lanes
+    isa, lanes = r.target.name, r.target.lanes
     planes = p.n * blocks(p.co, lanes)
     nbytes = 4 * lanes * planes * (p.h * p.w + p.oh * p.ow)
-    layouts: list[Layout | None] = ["blocked", None, None, "blocked" if conv.has_residual(r) else None]
+    layouts: list[Layout | None] = ["blocked", None, None, "blocked" if convolution.has_residual(r) else None]
     for rows, taps, stride in variants(p, isa):
         computed = lanes * planes * p.oh * -(-p.ow // rows) * rows
         efficiency = tuning.DEPTHWISE_EFFICIENCY[taps > 1]

@@ -15,8 +15,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from tinycnn.kernels import convolution
+from tinycnn.kernels.convolution import ConvProblem
 from tinycnn.kernels.cpu import conv, tuning
-from tinycnn.kernels.cpu.conv import ConvProblem
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
 from tinycnn.kernels.lowering import OVERREAD, Choice, Emitter, Layout, Request, blocks, can_block, lowers
@@ -402,8 +403,8 @@ class Plan:
 
 
 def emit(r: Request, plan: Plan, e: Emitter) -> None:
-    p, isa = plan.p, r.isa.name
-    w, bias = conv.weights(r)
+    p, isa = plan.p, r.target.name
+    w, bias = convolution.weights(r)
     nr = plan.cols * plan.lanes
     weights = e.weights(f"direct {plan.cols} {plan.blocked} {plan.lanes}", lambda: plan.pack(w)[0])
     table = e.table(plan.pack(w)[1])
@@ -416,7 +417,7 @@ def emit(r: Request, plan: Plan, e: Emitter) -> None:
         w=weights,
         table=table,
         bias=e.weights(f"bias {nr}", lambda: conv.padded_bias(bias, plan.kgroups * nr)) if bias is not None else 0,
-        res=e.input(3) if conv.has_residual(r) else 0,
+        res=e.input(3) if convolution.has_residual(r) else 0,
         y=e.output(),
         band=e.scratch(geometry["band_bytes"] * r.threads) if plan.in_band else 0,
         items=p.n * chunks * plan.ksplits,
@@ -440,14 +441,14 @@ def emit(r: Request, plan: Plan, e: Emitter) -> None:
 @lowers("Conv")
 def direct(r: Request) -> Iterable[Choice]:
     """Every tile of the tuning table, reading the input blocked, and plain where it has few channels."""
-    p = conv.problem(r)
+    p = convolution.problem(r)
     if p is None or not can_block(r.inputs[0]):
         return
-    sources: list[Layout] = ["blocked"] if p.ci > 2 * r.isa.lanes else ["blocked", "plain"]
+    sources: list[Layout] = ["blocked"] if p.ci > 2 * r.target.lanes else ["blocked", "plain"]
     for source in sources:
-        for rows, cols in tuning.TILES[r.isa.name]:
-            plan = Plan(p, r.isa.lanes, rows, cols, source == "blocked", r.threads)
-            useful = p.macs / (p.n * plan.tiles * plan.k_steps * rows * cols * r.isa.lanes)
+        for rows, cols in tuning.TILES[r.target.name]:
+            plan = Plan(p, r.target.lanes, rows, cols, source == "blocked", r.threads)
+            useful = p.macs / (p.n * plan.tiles * plan.k_steps * rows * cols * r.target.lanes)
             reason = f"{rows}x{cols} tile, {useful:.0%} of its multiply-adds useful, input {source}"
             inputs = conv.input_layouts(r, source)
             yield Choice("direct", inputs, "blocked", plan.time_s, reason, functools.partial(emit, r, plan))

@@ -15,8 +15,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from tinycnn.kernels import convolution
+from tinycnn.kernels.convolution import ConvProblem
 from tinycnn.kernels.cpu import conv, tuning
-from tinycnn.kernels.cpu.conv import ConvProblem
 from tinycnn.kernels.cpu.gemm import finisher
 from tinycnn.kernels.cpu.isa import ISAS, Isa
 from tinycnn.kernels.cpu.panels import panels
@@ -397,20 +398,20 @@ LAYOUTS: tuple[Layout, ...] = ("blocked", "plain")
 
 
 def emit(r: Request, plan: Plan, e: Emitter) -> None:
-    residual = e.input(3) if conv.has_residual(r) else 0
-    plan.emit(e, e.output(), *conv.weights(r), residual, r.op.activation)
+    residual = e.input(3) if convolution.has_residual(r) else 0
+    plan.emit(e, e.output(), *convolution.weights(r), residual, r.op.activation)
 
 
 @lowers("Conv")
 def im2col(r: Request) -> Iterable[Choice]:
     """One choice for each layout of the input."""
-    p = conv.problem(r)
+    p = convolution.problem(r)
     if p is None or not can_block(r.inputs[0]):
         return
     taps_h, taps_w = (tuple((i, i * d) for i in range(k)) for k, d in ((p.kh, p.dh), (p.kw, p.dw)))
     for layout in LAYOUTS:
-        plan = Plan(p, taps_h, taps_w, r.isa, layout, r.threads)
-        inputs: list[Layout | None] = [layout, None, None, "blocked" if conv.has_residual(r) else None]
+        plan = Plan(p, taps_h, taps_w, r.target, layout, r.threads)
+        inputs: list[Layout | None] = [layout, None, None, "blocked" if convolution.has_residual(r) else None]
         rows, cols = plan.tile
         pixels = min(plan.chunk_strips * rows, p.oh * p.ow)
         reason = f"{plan.k} taps of {pixels} pixels gathered at a time, {rows}x{cols} tile, input {layout}"

@@ -15,8 +15,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from tinycnn.kernels.cpu import conv, tuning
-from tinycnn.kernels.cpu.conv import ConvProblem
+from tinycnn.kernels import convolution
+from tinycnn.kernels.convolution import ConvProblem
+from tinycnn.kernels.cpu import tuning
 from tinycnn.kernels.cpu.conv_im2col import LAYOUTS, Plan, Taps
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields, require_positive
@@ -96,8 +97,8 @@ def problem(r: Request) -> ConvProblem | None:
         return None
     (n, ci), co = x.dims[:2], y.dims[1]
     (h, width), (oh, ow), (kh, kw) = ((1, *dims)[-2:] for dims in (x.dims[2:], y.dims[2:], w.shape[2:]))
-    sh, sw = (s if size > 1 else 1 for s, size in zip(conv.pair(op.strides, 1), (h, width), strict=True))
-    dh, dw = (d if k > 1 else 1 for d, k in zip(conv.pair(op.dilations, 1), (kh, kw), strict=True))
+    sh, sw = (s if size > 1 else 1 for s, size in zip(convolution.pair(op.strides, 1), (h, width), strict=True))
+    dh, dw = (d if k > 1 else 1 for d, k in zip(convolution.pair(op.dilations, 1), (kh, kw), strict=True))
     pads = op.pads or (0,) * (2 * (x.rank - 2))
     pt, pl = pads[:2] if len(pads) == 4 else (0, pads[0])
     return ConvProblem(n, ci, h, width, co, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, 0, 0, op.group)
@@ -111,14 +112,14 @@ def emit(r: Request, p: ConvProblem, plans: list[Plan], e: Emitter) -> None:
     turned = grouped.swapaxes(1, 2).reshape(p.co, p.ci // p.g, p.kh, p.kw)
     shape = (p.n, p.co, p.oh, p.ow)
     y = e.output()
-    parts = y if len(plans) == 1 else e.scratch(4 * blocked_size(shape, r.isa.lanes))
+    parts = y if len(plans) == 1 else e.scratch(4 * blocked_size(shape, r.target.lanes))
     offset = 0
     for number, plan in enumerate(plans):
         plan.emit(e, parts + offset, turned, bias, 0, r.op.activation, f" phase {number}")
-        offset += 4 * blocked_size((p.n, p.co, plan.p.oh, plan.p.ow), r.isa.lanes)
+        offset += 4 * blocked_size((p.n, p.co, plan.p.oh, plan.p.ow), r.target.lanes)
     if len(plans) > 1:
-        planes = p.n * blocks(p.co, r.isa.lanes)
-        e.row(interleave(r.isa.name), x=parts, y=y, planes=planes, oh=p.oh, ow=p.ow, sh=p.sh, sw=p.sw)
+        planes = p.n * blocks(p.co, r.target.lanes)
+        e.row(interleave(r.target.name), x=parts, y=y, planes=planes, oh=p.oh, ow=p.ow, sh=p.sh, sw=p.sw)
 
 
 @lowers("ConvTranspose")
@@ -129,12 +130,12 @@ def transposed(r: Request) -> Iterable[Choice]:
         return
     rows = list(phases(p.oh, p.kh, p.sh, p.dh, p.pt))
     cols = list(phases(p.ow, p.kw, p.sw, p.dw, p.pl))
-    y_bytes = 4 * blocked_size((p.n, p.co, p.oh, p.ow), r.isa.lanes)
+    y_bytes = 4 * blocked_size((p.n, p.co, p.oh, p.ow), r.target.lanes)
     for layout in LAYOUTS:
         plans = [
             Plan(
                 replace(p, oh=i.outputs, ow=j.outputs, sh=1, sw=1, pt=i.padding, pl=j.padding),
-                i.taps, j.taps, r.isa, layout, r.threads,
+                i.taps, j.taps, r.target, layout, r.threads,
             )
             for i, j in itertools.product(rows, cols)
         ]  # fmt: skip

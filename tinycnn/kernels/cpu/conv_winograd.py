@@ -17,8 +17,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from tinycnn.kernels import convolution
+from tinycnn.kernels.convolution import ConvProblem
 from tinycnn.kernels.cpu import conv, tuning
-from tinycnn.kernels.cpu.conv import ConvProblem
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Request, blocks, can_block, lowers
@@ -284,14 +285,14 @@ class Plan:
 
 def emit(r: Request, plan: Plan, e: Emitter) -> None:
     p, nr = plan.p, plan.cols * plan.lanes
-    w, bias = conv.weights(r)
+    w, bias = convolution.weights(r)
     bias = np.zeros(p.co, np.float32) if bias is None else bias
     e.row(
         kernel(plan.isa, plan.m, plan.rows, plan.cols),
         x=e.input(0),
         u=e.weights(f"winograd f{plan.m}x3 {plan.cols} {plan.ksplits}", lambda: plan.pack(w)),
         bias=e.weights(f"bias {plan.kgroups * nr}", lambda: conv.padded_bias(bias, plan.kgroups * nr)),
-        res=e.input(3) if conv.has_residual(r) else 0,
+        res=e.input(3) if convolution.has_residual(r) else 0,
         y=e.output(),
         scratch=e.scratch(plan.scratch_bytes * plan.threads),
         items=p.n * plan.n_blocks * plan.ksplits,
@@ -326,14 +327,14 @@ def block_sizes(tiles: int, rows: int) -> Iterable[int]:
 @lowers("Conv")
 def winograd(r: Request) -> Iterable[Choice]:
     """F(2), F(4) and F(6) for 3x3 kernels of stride 1; for each the register tile and block with the least cost."""
-    p = conv.problem(r)
+    p = convolution.problem(r)
     if p is None or not can_block(r.inputs[0]) or (p.kh, p.kw, p.sh, p.sw, p.dh, p.dw, p.g) != (3, 3, 1, 1, 1, 1, 1):
         return
     inputs = conv.input_layouts(r, "blocked")
     for m in (2, 4, 6):
         plans = [
-            Plan(p, r.isa.name, m, rows, cols, block, r.threads)
-            for rows, cols in tuning.WINOGRAD_TILES[r.isa.name]
+            Plan(p, r.target.name, m, rows, cols, block, r.threads)
+            for rows, cols in tuning.WINOGRAD_TILES[r.target.name]
             for block in block_sizes(-(-p.oh // m) * -(-p.ow // m), rows)
         ]
         best = min(

@@ -71,11 +71,11 @@ def lower(r: Request) -> Iterable[Choice]:
     point = 0 if zero is None else int(zero.item())
     layouts: tuple[Layout, ...] = ("blocked", "plain") if can_block(x) else ("plain",)
     for layout in layouts:
-        count = elements(x, layout, r.isa.lanes)
+        count = elements(x, layout, r.target.lanes)
 
         def emit(e: Emitter, count: int = count) -> None:
             e.row(
-                fake_quantize(r.isa.name), x=e.input(0), y=e.output(), count=count, scale=float(scale.item()),
+                fake_quantize(r.target.name), x=e.input(0), y=e.output(), count=count, scale=float(scale.item()),
                 lo=r.op.qmin - point, hi=r.op.qmax - point,
             )  # fmt: skip
 

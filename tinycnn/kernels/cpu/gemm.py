@@ -311,7 +311,7 @@ def addend(r: Request, p: Product) -> Addend | None:
 
 
 def emit(r: Request, p: Product, c: Addend, e: Emitter) -> None:
-    isa, lanes = r.isa.name, r.isa.lanes
+    isa, lanes = r.target.name, r.target.lanes
     rows, cols = tuning.GEMM_TILES[isa]
     nr = cols * lanes
     m, n, k, batch = p.m, p.n, p.k, len(p.pairs)
@@ -363,7 +363,7 @@ def source(e: Emitter, key: str, what: np.ndarray | int | None) -> Ref | int:
 def place_b(r: Request, p: Product, nr: int, tiled: int, e: Emitter) -> tuple[Ref, dict[str, int], int]:
     """Where b lies, its steps b_panel and b_step, and the bytes from one matrix to the next: packed with the weights,
     packed at run time, or as it is when every row goes alone."""
-    isa, (n, k, count), constant = r.isa.name, (p.n, p.k, p.b_count), r.values[1]
+    isa, (n, k, count), constant = r.target.name, (p.n, p.k, p.b_count), r.values[1]
     steps, b_batch = {"b_panel": k * nr * 4, "b_step": nr * 4}, panels_bytes(n, k, nr)
     if constant is not None:
         columns = constant.reshape(-1, n, k) if p.b_step == 4 else constant.reshape(-1, k, n).swapaxes(1, 2)
@@ -386,7 +386,7 @@ def gemm(r: Request) -> Iterable[Choice]:
         return
     read = {i for i in (0, 1) if r.values[i] is None} | {i for i in (c.bias, c.r) if isinstance(i, int)}
     layouts: list[Layout | None] = ["plain" if i in read else None for i in range(len(r.inputs))]
-    tiled = p.tiled_rows(r.isa.name)
+    tiled = p.tiled_rows(r.target.name)
     reason = f"{tiled} rows of {p.m} by tiles, b {'packed' if r.values[1] is not None else 'computed'}"
-    time_s = p.time_s(r.isa, r.values[1] is not None)
+    time_s = p.time_s(r.target, r.values[1] is not None)
     yield Choice("gemm", layouts, "plain", time_s, reason, functools.partial(emit, r, p, c))

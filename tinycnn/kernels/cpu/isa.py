@@ -4,9 +4,11 @@ import functools
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tinycnn import knobs
 from tinycnn.errors import OptionError
+from tinycnn.kernels.lowering import OVERREAD, Platform
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,9 @@ class Isa:
     cpu: str = ""
     features: str = ""
     needs: frozenset[str] = frozenset()
+    platform: ClassVar[Platform] = "cpu"
+    overread: ClassVar[int] = OVERREAD
+    owns_inputs: ClassVar[bool] = True
 
 
 AVX512 = frozenset({"avx512f", "avx512vl", "avx512bw", "avx512dq", "fma"})

@@ -93,7 +93,7 @@ def kernels(isa: str) -> Iterable[Kernel]:
 
 @lowers("LRN")
 def lower(r: Request) -> Iterable[Choice]:
-    x, op, lanes = r.inputs[0], r.op, r.isa.lanes
+    x, op, lanes = r.inputs[0], r.op, r.target.lanes
     before, after = (op.size - 1) // 2, op.size // 2
     if x is None or not can_block(x) or after > lanes:
         return
@@ -101,8 +101,9 @@ def lower(r: Request) -> Iterable[Choice]:
 
     def emit(e: Emitter) -> None:
         e.row(
-            lrn(r.isa.name), x=e.input(0), y=e.output(), squares=e.scratch(r.threads * scratch_bytes(lanes)), n=n, c=c,
-            pixels=math.prod(spatial), before=before, after=after, bias=op.bias, alpha=op.alpha / op.size, beta=op.beta,
+            lrn(r.target.name), x=e.input(0), y=e.output(), squares=e.scratch(r.threads * scratch_bytes(lanes)), n=n,
+            c=c, pixels=math.prod(spatial), before=before, after=after, bias=op.bias, alpha=op.alpha / op.size,
+            beta=op.beta,
         )  # fmt: skip
 
     nbytes = 4 * blocked_size(x.dims, lanes)

@@ -6,100 +6,37 @@ calls the compiled function. The cache holds these objects, each behind its SHA-
 
 import contextlib
 import functools
-import hashlib
-import os
 import platform
 import re
-import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tinycnn import knobs
 from tinycnn.errors import CompileError
+from tinycnn.kernels import cache
+from tinycnn.kernels.cache import fetch, keep
 from tinycnn.kernels.cpu.isa import ISAS, Isa
 from tinycnn.kernels.kernel import Kernel
 
 HERE = Path(__file__).parent
 EXTERNAL = frozenset({"memcpy", "memset", "memmove"})
-SEAL_BYTES = hashlib.sha256().digest_size
 lock = threading.RLock()
 addresses: dict[str, int] = {}
 engines: list[Any] = []
 
 
-@functools.cache
-def source(module: str, pattern: bytes = rb"^ {8,}from") -> bytes:
-    """Text of a module of this folder, then of those that its kernels are compiled from: what `build` imports, and all
-    that these import in turn."""
-    text = (HERE / f"{module}.py").read_bytes()
-    imported = re.findall(pattern + rb" tinycnn\.kernels\.cpu\.(\w+) import", text, re.M)
-    return b"".join([text, *(source(m.decode(), rb"^ *from") for m in sorted(set(imported)))])
-
-
 def digest(kernel: Kernel) -> str:
     """Changes whenever the object would: sources, compilers, instruction set."""
-    h = hashlib.sha256()
-    h.update(source(kernel.build.__module__.rpartition(".")[2]) + (HERE / "native.py").read_bytes())
     isa = ISAS[kernel.target]
-    key = (kernel.name, kernel.fields, isa.cpu, isa.features, platform.machine(), version("numba"), version("llvmlite"))
-    h.update(repr(key).encode())
-    return h.hexdigest()[:20]
-
-
-@functools.cache
-def cache_folder(wish: str | None) -> Path | None:
-    """A folder of the user's own where objects can be kept: the knob's, the user's cache folder, or a temporary one.
-
-    None where none can be written. A folder that others may write to is not used: its files would be run.
-    """
-    user = os.getuid() if hasattr(os, "getuid") else 0
-    home = Path(knobs.CACHE_HOME.get() or os.path.expanduser("~/.cache"))
-    for folder in [Path(wish)] if wish else [home / "tinycnn", Path(tempfile.gettempdir()) / f"tinycnn-{user}"]:
-        if not (wish or folder.is_absolute()):
-            continue
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            status = folder.stat()
-            if hasattr(os, "getuid") and (status.st_uid != user or status.st_mode & 0o022):
-                continue
-            with tempfile.TemporaryFile(dir=folder):
-                return folder
-        except OSError:
-            continue
-    return None
+    key = (isa.cpu, isa.features, platform.machine(), version("numba"), version("llvmlite"))
+    return cache.digest(kernel, HERE / "native.py", key)
 
 
 def place(kernel: Kernel) -> Path | None:
     """Where the kernel's object is kept; None where nothing can be."""
-    folder = cache_folder(knobs.CACHE.get())
-    return folder / f"{kernel.name}-{digest(kernel)}.o" if folder else None
-
-
-def fetch(path: Path) -> bytes | None:
-    """The object kept at the path; None where there is none, or one that is not what was written."""
-    try:
-        kept = path.read_bytes()
-    except OSError:
-        return None
-    seal, data = kept[:SEAL_BYTES], kept[SEAL_BYTES:]
-    return data if hashlib.sha256(data).digest() == seal else None
-
-
-def keep(path: Path, data: bytes) -> None:
-    """Writes the object whole or not at all. A failure is no error: the object is in memory already."""
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as f:
-                f.write(hashlib.sha256(data).digest() + data)
-            os.replace(name, path)
-        except OSError:
-            os.unlink(name)
-    except OSError:
-        pass
+    return cache.place(f"{kernel.name}-{digest(kernel)}.o")
 
 
 def new_machine(isa: Isa) -> Any:

@@ -238,7 +238,7 @@ def lower(r: Request) -> Iterable[Choice]:
 
     def emit(e: Emitter) -> None:
         e.row(
-            normalize_plain(r.isa.name), x=e.input(0), y=e.output(), epsilon=r.op.epsilon, **sizes,
+            normalize_plain(r.target.name), x=e.input(0), y=e.output(), epsilon=r.op.epsilon, **sizes,
             scale=e.weights(f"scale {factors.size}", lambda: factors),
             bias=e.weights(f"bias {shifts.size}", lambda: shifts),
         )  # fmt: skip
@@ -251,7 +251,7 @@ def lower(r: Request) -> Iterable[Choice]:
 
 def by_channel(r: Request, factors: np.ndarray, shifts: np.ndarray, unused: list[Layout | None], reason: str) -> Choice:
     """InstanceNormalization where it lies in blocks."""
-    x, lanes = r.inputs[0], r.isa.lanes
+    x, lanes = r.inputs[0], r.target.lanes
     assert x is not None
     n, channels, *spatial = x.dims
     c, pixels = blocks(channels, lanes), math.prod(spatial)
@@ -259,7 +259,7 @@ def by_channel(r: Request, factors: np.ndarray, shifts: np.ndarray, unused: list
 
     def emit(e: Emitter) -> None:
         e.row(
-            normalize_blocked(r.isa.name), x=e.input(0), y=e.output(), n=n, c=c, pixels=pixels, epsilon=r.op.epsilon,
+            normalize_blocked(r.target.name), x=e.input(0), y=e.output(), n=n, c=c, pixels=pixels, epsilon=r.op.epsilon,
             scale=e.weights("scale blocked", lambda: np.pad(factors, pad)),
             bias=e.weights("bias blocked", lambda: np.pad(shifts, pad)),
         )  # fmt: skip

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tinycnn.kernels.convolution import pair
 from tinycnn.kernels.cpu import tuning
-from tinycnn.kernels.cpu.conv import pair
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, can_block, lowers
@@ -186,9 +186,9 @@ def windows(r: Request) -> Iterable[Choice]:
         return
     n, c = r.outputs[0].dims[:2]
     for layout in ("blocked", "plain"):
-        lanes = r.isa.lanes if layout == "blocked" else 1
+        lanes = r.target.lanes if layout == "blocked" else 1
         images = n * blocks(c, lanes)
-        yield choice(r, pool(function, layout, r.isa.name), images, lanes, layout, values)
+        yield choice(r, pool(function, layout, r.target.name), images, lanes, layout, values)
 
 
 def choice(r: Request, kernel: Kernel, images: int, lanes: int, layout: Layout, v: dict[str, int]) -> Choice:
@@ -196,7 +196,7 @@ def choice(r: Request, kernel: Kernel, images: int, lanes: int, layout: Layout, 
         e.row(kernel, x=e.input(0), y=e.output(), images=images, **v)
 
     pixels = images * v["oh"] * v["ow"]
-    taps_s = 2 * pixels * v["kh"] * v["kw"] * r.isa.lanes / tuning.PEAK_MACS[r.isa.name]
+    taps_s = 2 * pixels * v["kh"] * v["kw"] * r.target.lanes / tuning.PEAK_MACS[r.target.name]
     moved_s = tuning.transfer_s(4 * lanes * (images * v["h"] * v["w"] + pixels))
     reason = f"{v['kh']}x{v['kw']} taps a pixel, {lanes} channels at once"
     return Choice("pool", [layout], layout, max(taps_s, moved_s), reason, emit)

@@ -114,11 +114,11 @@ def whole_images(r: Request) -> Iterable[Choice]:
         return
     function: Function = "max" if r.node.kind == "GlobalMaxPool" else "avg"
     n, c, *spatial = x.dims
-    lanes = r.isa.lanes
+    lanes = r.target.lanes
     padded = blocks(c, lanes) * lanes
     ways: tuple[tuple[Layout, Layout], ...] = (("blocked", "plain"), ("blocked", "blocked"), ("plain", "plain"))
     for source, target in ways:
-        kernel = pool(function, source, r.isa.name)
+        kernel = pool(function, source, r.target.name)
         width = padded if target == "blocked" else c
         values = {"n": n, "c": width, "pitch": width, "spatial": math.prod(spatial)}
         yield choice(r, kernel, source, target, values)
@@ -130,5 +130,5 @@ def choice(r: Request, kernel: Kernel, source: Layout, target: Layout, values: d
 
     x = r.inputs[0]
     assert x is not None
-    read = blocked_size(x.dims, r.isa.lanes) if source == "blocked" else x.size
+    read = blocked_size(x.dims, r.target.lanes) if source == "blocked" else x.size
     return Choice("global", [source], target, tuning.transfer_s(4 * read), "reads every element once", emit)

@@ -188,7 +188,7 @@ def outlines(r: Request, layout: Layout) -> tuple[list[np.ndarray], list[np.ndar
         if layout == "plain":
             return (*dims, r.outputs[0].dtype.itemsize // 4)
         n, c, *spatial = dims
-        return (n, blocks(c, r.isa.lanes), *spatial, r.isa.lanes)
+        return (n, blocks(c, r.target.lanes), *spatial, r.target.lanes)
 
     return [outline(shape(s.dims)) for s in moved], [outline(shape(s.dims)) for s in r.outputs]
 
@@ -223,7 +223,7 @@ def choices(r: Request, layout: Layout, steps: Sequence[Step], xs: Arrays, ys: A
             if move is None or (parts and s.input is not None and e.placed(s.input)):
                 continue
             source = e.weights("padding", lambda: padding(r)) if s.input is None else e.input(s.input)
-            move.emit(e, source, e.output(s.output), r.isa.name)
+            move.emit(e, source, e.output(s.output), r.target.name)
 
     inputs: list[Layout | None] = [layout] * len(xs) + [None] * (len(r.inputs) - len(xs))
     if len(steps) == len(whole) == len(xs) == 1 and xs[0].size == ys[0].size:
@@ -263,4 +263,4 @@ def views(r: Request) -> Iterable[Choice]:
 
 
 def pixels_of_whole_blocks(r: Request, dims: Sequence[int]) -> bool:
-    return len(dims) > 2 and dims[1] % r.isa.lanes == 0 and all(n == 1 for n in dims[2:])
+    return len(dims) > 2 and dims[1] % r.target.lanes == 0 and all(n == 1 for n in dims[2:])

@@ -173,9 +173,9 @@ def emit_rows(e: Emitter, r: Request, x: Ref, y: Ref, shape: list[tuple[int, boo
         last = i == folded[0]
         to = y if last else e.scratch(4 * outer * inner)
         e.row(
-            reduce(first if i == folded[-1] else following, r.isa.name), x=x, y=to, outer=outer, axis=axis, inner=inner,
-            scale=1 / count if last and r.node.kind == "ReduceMean" else 1.0,
-            **routine(e, finish if last else None, r.isa.name),
+            reduce(first if i == folded[-1] else following, r.target.name), x=x, y=to, outer=outer, axis=axis,
+            inner=inner, scale=1 / count if last and r.node.kind == "ReduceMean" else 1.0,
+            **routine(e, finish if last else None, r.target.name),
         )  # fmt: skip
         x, sizes[i] = to, 1
 
@@ -199,7 +199,7 @@ def lower(r: Request) -> Iterable[Choice]:
 def over_pixels(r: Request, dims: tuple[int, ...], rest: list[Layout | None], reason: str) -> Choice:
     """All spatial axes of a blocked tensor: [n * blocks, pixels, lanes] with the pixels folded."""
     n, c, *spatial = dims
-    lanes, output = r.isa.lanes, r.outputs[0]
+    lanes, output = r.target.lanes, r.outputs[0]
     block_count = n * blocks(c, lanes)
     shape = [(block_count, False), (math.prod(spatial), True), (lanes, False)]
     keeps = output.rank > 2
@@ -210,7 +210,7 @@ def over_pixels(r: Request, dims: tuple[int, ...], rest: list[Layout | None], re
         else:
             blocked = e.scratch(4 * block_count * lanes)
             emit_rows(e, r, e.input(0), blocked, shape)
-            kernel, values = reorder_row("plain", (n, c, 1), r.isa.name)
+            kernel, values = reorder_row("plain", (n, c, 1), r.target.name)
             e.row(kernel, x=blocked, y=e.output(), **values)
 
     nbytes = 4 * block_count * math.prod(spatial) * lanes

@@ -130,17 +130,17 @@ def resizes(r: Request) -> Iterable[Choice]:
 def choice(r: Request, layout: Layout, found: dict[str, np.ndarray]) -> Choice:
     x, y = r.inputs[0], r.outputs[0]
     assert x is not None
-    lanes = r.isa.lanes if layout == "blocked" else 1
+    lanes = r.target.lanes if layout == "blocked" else 1
     images = x.dims[0] * blocks(x.dims[1], lanes)
     (h, w), (oh, ow) = ((1, *s.dims[2:])[-2:] for s in (x, y))
-    kernel = resize(r.op.mode, layout, r.isa.name)
+    kernel = resize(r.op.mode, layout, r.target.name)
 
     def emit(e: Emitter) -> None:
         refs = {name: e.table(table) for name, table in found.items()}
         e.row(kernel, x=e.input(0), y=e.output(), images=images, h=h, w=w, oh=oh, ow=ow, **refs)
 
     pixels = images * oh * ow
-    mixed_s = pixels * r.isa.lanes * (8 if r.op.mode == "linear" else 2) / tuning.PEAK_MACS[r.isa.name]
+    mixed_s = pixels * r.target.lanes * (8 if r.op.mode == "linear" else 2) / tuning.PEAK_MACS[r.target.name]
     moved_s = tuning.transfer_s(4 * lanes * (images * h * w + pixels))
     inputs: list[Layout | None] = [layout, *[None] * (len(r.inputs) - 1)]
     return Choice(r.op.mode, inputs, layout, max(mixed_s, moved_s), f"{lanes} channels at once", emit)

@@ -82,7 +82,7 @@ def lower(r: Request) -> Iterable[Choice]:
     if x is None or x.dtype != np.float32 or x.rank < 2 or scale is None or shift is None:
         return
     n, channels, *spatial = x.dims
-    lanes = r.isa.lanes
+    lanes = r.target.lanes
     layouts: tuple[Layout, ...] = ("blocked", "plain") if can_block(x) else ("plain",)
     for layout in layouts:
         width = lanes if layout == "blocked" else 1
@@ -93,10 +93,10 @@ def lower(r: Request) -> Iterable[Choice]:
                 return np.pad(values.astype(np.float32).reshape(-1), (0, c * width - channels))
 
             e.row(
-                scale_shift(layout, r.isa.name), x=e.input(0), y=e.output(), n=n, c=c, run=run,
+                scale_shift(layout, r.target.name), x=e.input(0), y=e.output(), n=n, c=c, run=run,
                 scale=e.weights(f"scale {layout}", lambda: packed(scale)),
                 shift=e.weights(f"shift {layout}", lambda: packed(shift)),
-                **conv.epilogue(e, r.op.activation, r.isa.name),
+                **conv.epilogue(e, r.op.activation, r.target.name),
             )  # fmt: skip
 
         inputs: tuple[Layout | None, ...] = (layout, None, None)

@@ -128,7 +128,7 @@ def lower(r: Request) -> Iterable[Choice]:
     outer, axis, inner = math.prod(x.dims[:position]), x.dims[position], math.prod(x.dims[position + 1 :])
 
     def emit(e: Emitter) -> None:
-        kernel = softmax(r.node.kind == "LogSoftmax", r.isa.name)
+        kernel = softmax(r.node.kind == "LogSoftmax", r.target.name)
         e.row(kernel, x=e.input(0), y=e.output(), outer=outer, axis=axis, inner=inner)
 
     reason = f"{outer} x {axis} x {inner}"

@@ -77,7 +77,7 @@ def elements(spec: TensorSpec, layout: Layout, lanes: int) -> int:
 
 @lowers(*(kind for kind, op in REGISTRY.items() if issubclass(op, _Elementwise)))
 def lower(r: Request) -> Iterable[Choice]:
-    x, isa = r.inputs[0], r.isa
+    x, isa = r.inputs[0], r.target
     variable = [spec for spec, value in zip(r.inputs, r.values, strict=True) if spec and value is None]
     if x is None or x.dtype != np.float32 or len(variable) > 1:
         return

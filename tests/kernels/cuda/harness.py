@@ -1,0 +1,74 @@
+"""Runs one operator on its CUDA kernels, as planned, verified and executed: by the simulator, or on a device.
+
+Tests that take the fixture-like argument `where` run in both places: parametrise them with `everywhere`.
+"""
+
+import functools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from tests.kernels.cuda.simulated import SimulatedDevice
+from tinycnn.ir import Graph, Node, TensorSpec
+from tinycnn.kernels.cuda.device import CAPABILITIES, Device, Precision
+from tinycnn.kernels.cuda.driver import Backend, open_gpu
+from tinycnn.ops.op import Op
+from tinycnn.planner.lower import Options, make_request, write
+from tinycnn.planner.select import offers
+from tinycnn.planner.weights import WeightStore
+from tinycnn.runtime.executor_cuda import Executor
+
+PLACES = {"simulator": pytest.mark.cudasim, "gpu": pytest.mark.gpu}
+everywhere = pytest.mark.parametrize("place", [pytest.param(name, marks=mark) for name, mark in PLACES.items()])
+
+
+@dataclass(frozen=True)
+class Case:
+    """An operator on arrays; those whose numbers are in `constants` are weights."""
+
+    graph: Graph
+    feeds: dict[str, np.ndarray]
+
+
+def case(op: Op, arrays: Sequence[np.ndarray | None], constants: Iterable[int] = ()) -> Case:
+    names = ["" if a is None else f"x{i}" for i, a in enumerate(arrays)]
+    weights: dict[str, np.ndarray] = {names[i]: a for i in constants if (a := arrays[i]) is not None}
+    feeds = {n: a for n, a in zip(names, arrays, strict=True) if a is not None and n not in weights}
+    specs = [None if a is None else TensorSpec.of(a) for a in arrays]
+    outputs = op.infer(specs, [weights.get(n) for n in names])
+    assert outputs is not None
+    results = tuple(f"y{i}" for i in range(len(outputs)))
+    node = Node(op, tuple(names), results, "node")
+    inputs = {n: TensorSpec.of(a) for n, a in feeds.items()}
+    graph = Graph(inputs, results, (node,), weights, {**inputs, **dict(zip(results, outputs, strict=True))})
+    return Case(graph, feeds)
+
+
+@functools.cache
+def backend(place: str) -> Backend:
+    return open_gpu() if place == "gpu" else SimulatedDevice()
+
+
+def device(place: str, precision: Precision = "f32") -> Device:
+    """What to compile for. The simulator's is small, so that work is shared out over few blocks."""
+    if place != "gpu":
+        return Device(90, 4, precision)
+    gpu = open_gpu()
+    return Device(max(c for c in CAPABILITIES if c <= gpu.capability), gpu.multiprocessors, precision)
+
+
+def algorithms(c: Case, target: Device) -> list[str]:
+    """The algorithms that are offered for the case, each once."""
+    [node] = c.graph.nodes
+    request = make_request(c.graph, node, dict.fromkeys(c.feeds, "plain"), Options(target, 1))
+    return list(dict.fromkeys(choice.algorithm for choice in offers(request)))
+
+
+def run(c: Case, place: str = "simulator", algorithm: str = "", precision: Precision = "f32") -> list[np.ndarray]:
+    """Outputs by one algorithm, or by the planner's choice. The feeds are as they were afterwards."""
+    options = Options(device(place, precision), 1, {"node": algorithm} if algorithm else {})
+    program = write(c.graph, options, WeightStore())
+    results: list[np.ndarray] = Executor(program, backend(place)).run(list(c.feeds.values()))
+    return results

@@ -1,0 +1,245 @@
+"""Convolution as a matrix product whose second operand, im2col, exists in shared memory only, a slice at a time.
+
+y[co, pixels] = W[co, taps x ci] im2col[taps x ci, pixels]. Pixels run over all images. A block computes a tile of it
+for one group, taking the taps in turn and of each `k` channels at a time; with several splits, blocks share the rows
+among them, and their sums are added up by `sum_splits`. One tap a pixel makes it a batched matrix product: dense layers
+and the multiplications of Winograd's algorithm run here too.
+"""
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from tinycnn.kernels.cuda import epilogue, tuning
+from tinycnn.kernels.cuda.launch import MOST_ELEMENTS, Blocks, CudaKernel, cuda_kernel, over
+from tinycnn.kernels.cuda.sum_splits import sum_splits
+from tinycnn.kernels.cuda.tuning import Tile
+from tinycnn.kernels.kernel import Range, require, require_positive
+from tinycnn.kernels.lowering import Emitter, Ref
+from tinycnn.ops.activation import Activation
+
+ROW = (
+    "x:addr w:addr b:addr r:addr y:addr images groups ci h wd co oh ow kh kw sh sw dh dw pt:signed pl:signed splits "
+    + epilogue.FIELDS
+)
+
+
+def ranges(tile: Tile, v: SimpleNamespace) -> Iterable[Range]:
+    """With splits, y holds f32 [splits, images, groups, co, oh, ow]."""
+    require_positive(v, "images groups ci h wd co oh ow kh kw splits")
+    area, planes = v.oh * v.ow, v.images * v.groups
+    steps = v.kh * v.kw * over(v.ci, tile.k)
+    require(planes * v.co * area < MOST_ELEMENTS and planes * v.ci * v.h * v.wd < MOST_ELEMENTS, "too many elements")
+    require(v.splits <= steps and steps * v.splits < MOST_ELEMENTS, f"{v.splits} splits of {steps} steps")
+    yield Range("x", 0, 4 * planes * v.ci * v.h * v.wd)
+    yield Range("w", 0, v.groups * over(v.co, tile.m) * steps * tile.a_bytes)
+    if v.b:
+        yield Range("b", 0, 4 * v.groups * v.co)
+    if v.r:
+        yield Range("r", 0, 4 * planes * v.co * area)
+    yield Range("y", 0, 4 * v.splits * planes * v.co * area, writes=True)
+
+
+def blocks(tile: Tile, v: SimpleNamespace) -> Blocks:
+    return over(v.images * v.oh * v.ow, tile.n), over(v.co, tile.m), v.groups * v.splits
+
+
+@functools.cache
+def conv(tile: Tile, function: str, target: str) -> CudaKernel:
+    """y = f(conv(x, w) + b + r), b and r 0 for none; with splits > 1 the sums alone, without b, r and f.
+
+    x f32 [images, groups, ci, h, wd]; w as `pack` makes it; b f32 [groups, co]; y, r f32 [images, groups, co, oh, ow].
+    """
+
+    def build() -> Callable[..., Any]:
+        from tinycnn.kernels.cuda.functions import formulas
+        from tinycnn.kernels.cuda.simt import cuda, inline, load, modulo, over, shared_memory, store
+        from tinycnn.kernels.cuda.tile_simt import simt
+
+        e = simt(tile)
+        m, n, k, a_bytes, width, runs = tile.m, tile.n, tile.k, tile.a_bytes, e.width, e.runs
+        results, a_count, b_count, buffer_bytes = e.results, e.a_count, e.b_count, e.buffer_bytes
+        fetch_a, put_a, put_b, multiply, gather, where = e.fetch_a, e.put_a, e.put_b, e.multiply, e.gather, e.where
+        memory, f, store_run, numbers = shared_memory(e.shared_bytes), formulas()[function], e.store_run, e.a_numbers
+        f32, i64 = np.float32, np.int64
+
+        @inline
+        def fetch_b(rb, p, step, left):
+            for i in range(b_count):
+                rb[i] = load(p + step * i) if i < left else f32(0)
+
+        def kernel(
+            x, w, b, r, y, images, groups, ci, h, wd, co, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, splits, alpha, beta
+        ):
+            t = i64(cuda.threadIdx.x)
+            base = memory()
+            acc = cuda.local.array(results, np.float32)
+            ra, rb = cuda.local.array(a_count, numbers), cuda.local.array(b_count, np.float32)
+            for i in range(results):
+                acc[i] = f32(0)
+            area, plane, pixels = oh * ow, 4 * h * wd, images * oh * ow
+            group, split = over(i64(cuda.blockIdx.z), splits), modulo(i64(cuda.blockIdx.z), splits)
+            first_row, first_col = i64(cuda.blockIdx.y) * m, i64(cuda.blockIdx.x) * n
+            chunks = over(ci + k - 1, k)
+            steps = kh * kw * chunks
+            first, last = over(steps * split, splits), over(steps * (split + 1), splits)
+            weights = w + (group * over(co + m - 1, m) + i64(cuda.blockIdx.y)) * steps * a_bytes
+            p = first_col + modulo(t, n)
+            image, q = over(p, area), modulo(p, area)
+            iy, ix = over(q, ow) * sh - pt, modulo(q, ow) * sw - pl
+            c_first = over(t, n) * b_count
+            source = x + ((image * groups + group) * ci + c_first) * plane
+            tap, c = over(first, chunks), modulo(first, chunks) * k
+            tr, ts = over(tap, kw), modulo(tap, kw)
+            buffer, other = base, base + buffer_bytes
+            step = first
+            while step <= last:
+                if step < last:
+                    row, col = iy + tr * dh, ix + ts * dw
+                    inside = p < pixels and 0 <= row < h and 0 <= col < wd
+                    fetch_a(ra, weights + step * a_bytes, t)
+                    fetch_b(rb, source + 4 * (row * wd + col) + c * plane, plane, ci - c - c_first if inside else 0)
+                    c += k
+                    if c >= ci:
+                        c = 0
+                        ts += 1
+                        if ts == kw:
+                            ts = 0
+                            tr += 1
+                if step > first:
+                    multiply(buffer, t, acc)
+                if step < last:
+                    put_a(other, t, ra)
+                    put_b(other, t, rb)
+                cuda.syncthreads()
+                buffer, other = other, buffer
+                step += 1
+            if gather(base, t, acc):
+                v = cuda.local.array(width, np.float32)
+                for run in range(runs):
+                    row, col = where(t, run)
+                    row, col = row + first_row, col + first_col
+                    bias = load(b + 4 * (group * co + row)) if row < co and b != 0 and splits == 1 else f32(0)
+                    image, q = over(col, area), modulo(col, area)
+                    at = 4 * ((((split * images + image) * groups + group) * co + row) * area + q)
+                    if row < co and col < pixels and modulo(area, width) == 0:
+                        for i in range(width):
+                            v[i] = acc[width * run + i] + bias
+                        if splits == 1:
+                            if r != 0:
+                                for i in range(width):
+                                    v[i] += load(r + at + 4 * i)
+                            for i in range(width):
+                                v[i] = f(v[i], alpha, beta)
+                        store_run(y + at, v)
+                    elif row < co:
+                        for i in range(width):
+                            if col + i < pixels:
+                                image, q = over(col + i, area), modulo(col + i, area)
+                                at = 4 * ((((split * images + image) * groups + group) * co + row) * area + q)
+                                value = acc[width * run + i] + bias
+                                if splits == 1:
+                                    if r != 0:
+                                        value += load(r + at)
+                                    value = f(value, alpha, beta)
+                                store(y + at, value)
+
+        return kernel
+
+    name = f"conv_im2col{epilogue.suffix(function)}_{tile.precision}_nchw_{tile}"
+    parts = functools.partial(ranges, tile), target, tile.threads, functools.partial(blocks, tile), tile.resident
+    return cuda_kernel(name, ROW, build, *parts)
+
+
+def kernels(target: str) -> Iterable[CudaKernel]:
+    tiles = [tile for tiles in tuning.TILES.values() for tile in tiles]
+    yield from (conv(tile, function, target) for tile in tiles for function in ("clamp", "swish"))
+
+
+def pack(w: np.ndarray, tile: Tile) -> np.ndarray:
+    """Weights f32 [groups, co, ci, kh, kw] as blocks read them: [groups, co / m, kh, kw, ci / k, k, m]."""
+    groups, co, ci, kh, kw = w.shape
+    mt, kt = over(co, tile.m), over(ci, tile.k)
+    padded = np.zeros((groups, mt * tile.m, kt * tile.k, kh, kw), np.float32)
+    padded[:, :co, :ci] = w
+    cut = padded.reshape(groups, mt, tile.m, kt, tile.k, kh, kw).transpose(0, 1, 5, 6, 3, 4, 2)
+    return np.ascontiguousarray(cut)
+
+
+@dataclass(frozen=True)
+class Product:
+    """A convolution in numbers, as the kernel's row has them; see `conv`."""
+
+    images: int
+    groups: int
+    ci: int
+    h: int
+    wd: int
+    co: int
+    oh: int
+    ow: int
+    kh: int = 1
+    kw: int = 1
+    sh: int = 1
+    sw: int = 1
+    dh: int = 1
+    dw: int = 1
+    pt: int = 0
+    pl: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A way to compute a product, and the seconds that it should take."""
+
+    product: Product
+    tile: Tile
+    splits: int
+    time_s: float
+
+    def emit(
+        self, e: Emitter, x: Ref, w: Ref, y: Ref, target: str, *,
+        b: Ref | int = 0, r: Ref | int = 0, activation: Activation | None = None,
+    ) -> None:  # fmt: skip
+        """The rows: the product, and the sum of its splits."""
+        p = self.product
+        function, fused = epilogue.function(activation), epilogue.values(activation)
+        size = p.images * p.groups * p.co * p.oh * p.ow
+        row = vars(p) | {"x": x, "w": w, "splits": self.splits}
+        if self.splits == 1:
+            e.row(conv(self.tile, function, target), **row, b=b, r=r, y=y, **fused)
+            return
+        parts = e.scratch(4 * self.splits * size)
+        nothing = epilogue.values(None)
+        e.row(conv(self.tile, "clamp", target), **row, b=0, r=0, y=parts, **nothing)
+        e.row(
+            sum_splits(function, target), parts=parts, b=b, r=r, y=y, count=size, splits=self.splits,
+            channels=p.groups * p.co, area=p.oh * p.ow, **fused,
+        )  # fmt: skip
+
+
+def plans(p: Product, device: Any) -> Iterator[Plan]:
+    """Every tile with every number of splits that makes sense."""
+    size = p.images * p.groups * p.co * p.oh * p.ow
+    peak = tuning.PEAK_MACS[device.precision]
+    for tile in tuning.TILES[device.precision]:
+        full, alone = tuning.EFFICIENCY[device.precision][tile.m, tile.n]
+        steps = p.kh * p.kw * over(p.ci, tile.k)
+        count = over(p.images * p.oh * p.ow, tile.n) * over(p.co, tile.m) * p.groups
+        for splits in tuning.SPLITS:
+            if splits > 1 and steps // splits < tuning.LEAST_STEPS:
+                break
+            work = tile.m * tile.n * tile.k * over(steps, splits)
+            each = over(count * splits, device.multiprocessors)
+            time_s = tuning.ROW_S + max(each * work / (peak * full), work / (peak * alone))
+            if splits > 1:
+                time_s += tuning.transfer_s(4 * size * (splits + 1)) + 4 * size * splits / tuning.MEMORY_BANDWIDTH
+            yield Plan(p, tile, splits, time_s)
+
+
+def best(p: Product, device: Any) -> Plan:
+    return min(plans(p, device), key=lambda plan: plan.time_s)

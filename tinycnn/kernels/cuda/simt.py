@@ -1,0 +1,177 @@
+"""What kernels for CUDA are written in: Numba's `cuda`, and loads and stores at raw addresses.
+
+Each instruction stands here twice: as LLVM code for the device, and as what it means in Python, which Numba's simulator
+runs. Addresses are i64; those of shared memory are no global addresses and have instructions of their own.
+"""
+
+import ctypes
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import cuda as numba_cuda
+from numba.cuda import types
+from numba.cuda.core import config
+
+SIMULATED = bool(config.ENABLE_CUDASIM)
+GLOBAL, SHARED = 1, 3  # address spaces of NVVM
+I32, I64, F32 = ir.IntType(32), ir.IntType(64), ir.FloatType()
+
+
+class Simulated:
+    """Numba's `cuda` inside a simulated kernel, for kernels that do not have it as a global of their module."""
+
+    def __getattr__(self, name: str) -> Any:
+        from numba.cuda.simulator.kernel import _get_kernel_context
+
+        return getattr(_get_kernel_context(), name)
+
+
+cuda: Any = Simulated() if SIMULATED else numba_cuda
+
+
+def inline(function: Callable[..., Any]) -> Any:
+    """A function that becomes part of the kernels that call it."""
+    return function if SIMULATED else numba_cuda.jit(device=True, inline="always")(function)
+
+
+def instruction(meaning: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
+    """An intrinsic, defined as Numba's are, and what it means in Python."""
+
+    def choose(definition: Callable[..., Any]) -> Any:
+        if SIMULATED:
+            return meaning
+        from numba.cuda.extending import intrinsic
+
+        return intrinsic(definition)
+
+    return choose
+
+
+def pointer(builder: Any, address: Any, element: ir.Type, space: int) -> Any:
+    if space == SHARED:
+        address = builder.trunc(address, I32)
+    return builder.inttoptr(address, element.as_pointer(space))
+
+
+def unpack(builder: Any, vector: Any, element: ir.Type, count: int) -> Any:
+    """LLVM vector to the array that a tuple of Numba is."""
+    array = ir.Constant(ir.ArrayType(element, count), ir.Undefined)
+    for i in range(count):
+        array = builder.insert_value(array, builder.extract_element(vector, I32(i)), i)
+    return array
+
+
+def pack(builder: Any, array: Any, element: ir.Type, count: int) -> Any:
+    vector = ir.Constant(ir.VectorType(element, count), ir.Undefined)
+    for i in range(count):
+        vector = builder.insert_element(vector, builder.extract_value(array, i), I32(i))
+    return vector
+
+
+def loads(space: int, count: int, kind: str) -> Any:
+    """Instruction (address) -> f32, i64, or a tuple of `count` of them, which are aligned together."""
+    element, number = {"f32": (F32, types.float32), "i32": (I32, types.int32), "i64": (I64, types.int64)}[kind]
+    dtype = np.dtype(kind.replace("f", "float").replace("i", "int"))
+
+    def meaning(address: int) -> Any:
+        assert address % (count * dtype.itemsize) == 0, f"{count} x {kind} at {address:#x}"
+        values = np.frombuffer(ctypes.string_at(int(address), count * dtype.itemsize), dtype)
+        return values[0] if count == 1 else tuple(values)
+
+    @instruction(meaning)
+    def load(typingctx: Any, address: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            size = count * dtype.itemsize
+            if count == 1:
+                return builder.load(pointer(builder, args[0], element, space), align=size)
+            vector = ir.VectorType(element, count)
+            return unpack(builder, builder.load(pointer(builder, args[0], vector, space), align=size), element, count)
+
+        return (number if count == 1 else types.UniTuple(number, count))(types.int64), codegen
+
+    return load
+
+
+def stores(space: int, count: int, kind: str = "f32") -> Any:
+    """Instruction (address, f32) or (address, tuple of `count` f32), which are aligned together; i32 likewise."""
+    element, number = {"f32": (F32, types.float32), "i32": (I32, types.int32)}[kind]
+    dtype = np.dtype(kind.replace("f", "float").replace("i", "int"))
+
+    def meaning(address: int, value: Any) -> None:
+        assert address % (count * dtype.itemsize) == 0, f"{count} x {kind} at {address:#x}"
+        with np.errstate(over="ignore"):
+            ctypes.memmove(int(address), np.asarray(value, dtype).tobytes(), count * dtype.itemsize)
+
+    @instruction(meaning)
+    def store(typingctx: Any, address: Any, value: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            address, value = args
+            kept = element if count == 1 else ir.VectorType(element, count)
+            value = value if count == 1 else pack(builder, value, element, count)
+            builder.store(value, pointer(builder, address, kept, space), align=count * dtype.itemsize)
+            return context.get_dummy_value()
+
+        given = number if count == 1 else types.UniTuple(number, count)
+        return types.void(types.int64, given), codegen
+
+    return store
+
+
+load, load2, load4 = (loads(GLOBAL, count, "f32") for count in (1, 2, 4))
+load_i32, load_i64, load2_i64 = loads(GLOBAL, 1, "i32"), loads(GLOBAL, 1, "i64"), loads(GLOBAL, 2, "i64")
+store, store2, store4 = (stores(GLOBAL, count) for count in (1, 2, 4))
+store_i32 = stores(GLOBAL, 1, "i32")
+load_shared, load_shared2, load_shared4 = (loads(SHARED, count, "f32") for count in (1, 2, 4))
+load_shared_i32 = loads(SHARED, 1, "i32")
+load_shared4_i32 = loads(SHARED, 4, "i32")
+store_shared, store_shared2, store_shared4 = (stores(SHARED, count) for count in (1, 2, 4))
+store_shared_i32, store_shared4_i32 = stores(SHARED, 1, "i32"), stores(SHARED, 4, "i32")
+
+_allocation = threading.Lock()
+
+
+@functools.cache
+def shared_memory(nbytes: int) -> Any:
+    """Instruction () -> address of a block's `nbytes` of shared memory, 16-byte aligned; a kernel may have one."""
+
+    def meaning() -> int:
+        manager: Any = threading.current_thread()._manager  # type: ignore[attr-defined]
+        with _allocation:
+            if not hasattr(manager, "shared_bytes"):
+                manager.shared_bytes = np.full(nbytes + 16, 0xFF, np.uint8)
+        address: int = manager.shared_bytes.ctypes.data
+        return address + -address % 16
+
+    @instruction(meaning)
+    def base(typingctx: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            memory = ir.GlobalVariable(builder.module, ir.ArrayType(ir.IntType(8), nbytes), "shared_memory", SHARED)
+            memory.align, memory.linkage = 16, "internal"
+            memory.initializer = ir.Constant(memory.value_type, ir.Undefined)
+            return builder.zext(builder.ptrtoint(memory, I32), I64)
+
+        return types.int64(), codegen
+
+    return base
+
+
+def unsigned(operation: str, meaning: Callable[[int, int], int]) -> Any:
+    """Instruction (i64, i64) -> i64 on numbers below 2^31: 32-bit divisions take a quarter of the time."""
+
+    @instruction(meaning)
+    def divide(typingctx: Any, a: Any, b: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            a, b = (builder.trunc(x, I32) for x in args)
+            return builder.zext(getattr(builder, operation)(a, b), I64)
+
+        return types.int64(types.int64, types.int64), codegen
+
+    return divide
+
+
+over = unsigned("udiv", lambda a, b: int(a) // int(b))
+modulo = unsigned("urem", lambda a, b: int(a) % int(b))

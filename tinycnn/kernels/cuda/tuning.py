@@ -1,0 +1,62 @@
+"""Tile shapes and cost coefficients of the CUDA kernels, per compute capability."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tinycnn.kernels.cuda.device import Precision
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A block's share of a matrix product: m x n results, k rows at a time.
+
+    tm, tn    results of a thread; on tensor cores m and n of a warp
+    groups    sets of threads that share an m x n, each taking k / groups of the rows
+    resident  blocks that a multiprocessor holds
+    """
+
+    m: int
+    n: int
+    k: int
+    tm: int
+    tn: int
+    groups: int = 1
+    resident: int = 2
+    precision: Precision = "f32"
+
+    @property
+    def threads(self) -> int:
+        lanes = 1 if self.precision == "f32" else 32
+        return self.m * self.n // (self.tm * self.tn) * lanes * self.groups
+
+    @property
+    def a_bytes(self) -> int:
+        """Packed weights of a tile."""
+        return self.m * self.k * (4 if self.precision in ("f32", "tf32") else 2)
+
+    def __str__(self) -> str:
+        return f"{self.m}x{self.n}"
+
+
+SIMT_TILES = (Tile(128, 128, 8, 8, 8), Tile(64, 64, 16, 4, 4, resident=3), Tile(32, 32, 32, 4, 4, 4, resident=3))
+TILES: Mapping[Precision, tuple[Tile, ...]] = {"f32": SIMT_TILES}
+
+# Parts that the rows of a product may be split into, to be summed afterwards, and the fewest steps of a part.
+SPLITS = (1, 2, 3, 4, 6, 8, 12, 16)
+LEAST_STEPS = 4
+
+# Multiply-adds a second of one multiprocessor at full speed, the share of it that tiles reach when blocks are plenty,
+# and the share when a block is alone on its multiprocessor.
+PEAK_MACS: Mapping[Precision, float] = {"f32": 128 * 1.7e9}
+EFFICIENCY: Mapping[Precision, Mapping[tuple[int, int], tuple[float, float]]] = {
+    "f32": {(128, 128): (0.8, 0.55), (64, 64): (0.6, 0.4), (32, 32): (0.45, 0.3)},
+}
+
+# Bytes a second that the device's memory moves, and seconds that a row takes at least.
+MEMORY_BANDWIDTH = 4.0e12
+ROW_S = 2e-6
+
+
+def transfer_s(nbytes: int) -> float:
+    """Predicted seconds to move `nbytes`, read and written together."""
+    return ROW_S + nbytes / MEMORY_BANDWIDTH

@@ -1,0 +1,78 @@
+"""Which rows of a program must wait for which: what may run at the same time follows from the bytes they touch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tinycnn.kernels.kernel import Range
+from tinycnn.planner.program import Program, decode
+from tinycnn.planner.verify import declared_ranges, readable
+
+Bytes = tuple[int, int]  # of the arena: [start, stop)
+
+
+@dataclass
+class Segment:
+    """Bytes with one history: the step that wrote them last, and those that have read them since."""
+
+    start: int
+    stop: int
+    writer: int | None = None
+    readers: set[int] = field(default_factory=set)
+
+
+class History:
+    """Who touched which bytes of the arena; steps are told in their order."""
+
+    def __init__(self, size: int):
+        self.segments = [Segment(0, size)]
+
+    def cut(self, at: int) -> None:
+        for i, s in enumerate(self.segments):
+            if s.start < at < s.stop:
+                self.segments[i : i + 1] = [
+                    Segment(s.start, at, s.writer, set(s.readers)), Segment(at, s.stop, s.writer, set(s.readers)),
+                ]  # fmt: skip
+                return
+
+    def step(self, number: int, reads: Sequence[Bytes], writes: Sequence[Bytes]) -> set[int]:
+        """The earlier steps that this one must wait for."""
+        waits: set[int] = set()
+        for start, stop in (*reads, *writes):
+            self.cut(start)
+            self.cut(stop)
+        for kind, ranges in (("read", reads), ("write", writes)):
+            for start, stop in ranges:
+                for s in self.segments:
+                    if s.start < stop and start < s.stop:
+                        waits.update({s.writer} - {None}, s.readers if kind == "write" else ())  # type: ignore[arg-type]
+        for start, stop in reads:
+            for s in self.segments:
+                if s.start < stop and start < s.stop:
+                    s.readers.add(number)
+        for start, stop in writes:
+            inside = [s for s in self.segments if s.start < stop and start < s.stop]
+            first = self.segments.index(inside[0]) if inside else 0
+            self.segments[first : first + len(inside)] = [Segment(start, stop, number)] if inside else []
+        return waits - {number}
+
+
+def touched(program: Program, number: int) -> tuple[list[Bytes], list[Bytes]]:
+    """What a row reads and writes of the arena."""
+    row = program.rows[number]
+    kernel = program.kernels[row.kernel]
+    where = f"row {number}"
+    reads: list[Bytes] = []
+    writes: list[Bytes] = []
+    values = program.values(row)
+    ranges: list[Range] = declared_ranges(program, kernel, readable(program, row, where), where)
+    for r in ranges:
+        slot = getattr(values, r.field)
+        if r.start == r.stop or not slot:
+            continue
+        index, offset = decode(slot)
+        buffer = program.buffers[index]
+        if buffer.weights is None:
+            assert buffer.offset is not None
+            base = buffer.offset + offset
+            (writes if r.writes else reads).append((base + r.start, base + r.stop))
+    return reads, writes
