@@ -16,6 +16,7 @@ import numpy as np
 
 from tinycnn.kernels.cuda import epilogue, tuning
 from tinycnn.kernels.cuda.launch import MOST_ELEMENTS, Blocks, CudaKernel, cuda_kernel, over
+from tinycnn.kernels.cuda.precision import to_words
 from tinycnn.kernels.cuda.sum_splits import sum_splits
 from tinycnn.kernels.cuda.tuning import Tile
 from tinycnn.kernels.kernel import Range, require, require_positive
@@ -58,9 +59,10 @@ def conv(tile: Tile, function: str, target: str) -> CudaKernel:
     def build() -> Callable[..., Any]:
         from tinycnn.kernels.cuda.functions import formulas
         from tinycnn.kernels.cuda.simt import cuda, inline, load, modulo, over, shared_memory, store
+        from tinycnn.kernels.cuda.tile_mma import tensor
         from tinycnn.kernels.cuda.tile_simt import simt
 
-        e = simt(tile)
+        e = simt(tile) if tile.precision == "f32" else tensor(tile)
         m, n, k, a_bytes, width, runs = tile.m, tile.n, tile.k, tile.a_bytes, e.width, e.runs
         results, a_count, b_count, buffer_bytes = e.results, e.a_count, e.b_count, e.buffer_bytes
         fetch_a, put_a, put_b, multiply, gather, where = e.fetch_a, e.put_a, e.put_b, e.multiply, e.gather, e.where
@@ -161,13 +163,24 @@ def kernels(target: str) -> Iterable[CudaKernel]:
 
 
 def pack(w: np.ndarray, tile: Tile) -> np.ndarray:
-    """Weights f32 [groups, co, ci, kh, kw] as blocks read them: [groups, co / m, kh, kw, ci / k, k, m]."""
+    """Weights f32 [groups, co, ci, kh, kw] as blocks read them.
+
+    f32: [groups, co / m, kh, kw, ci / k, k, m]; words of tensor cores: [groups, co / m, kh, kw, ci / k, k words / 8,
+    m / 16, lane, 4], see `tile_mma`.
+    """
     groups, co, ci, kh, kw = w.shape
     mt, kt = over(co, tile.m), over(ci, tile.k)
     padded = np.zeros((groups, mt * tile.m, kt * tile.k, kh, kw), np.float32)
     padded[:, :co, :ci] = w
-    cut = padded.reshape(groups, mt, tile.m, kt, tile.k, kh, kw).transpose(0, 1, 5, 6, 3, 4, 2)
-    return np.ascontiguousarray(cut)
+    cut = padded.reshape(groups, mt, tile.m, kt, tile.k, kh, kw).transpose(0, 1, 5, 6, 3, 2, 4)
+    if tile.precision == "f32":
+        return np.ascontiguousarray(cut.swapaxes(-1, -2))
+    words = to_words(cut, tile.precision)
+    *outer, m, k = words.shape
+    pieces = words.reshape(*outer, m // 16, 2, 8, k // 8, 2, 4)  # row half, row, step, word half, word
+    lead = range(len(outer))
+    at = len(outer)
+    return np.ascontiguousarray(pieces.transpose(*lead, at + 3, at, at + 2, at + 5, at + 4, at + 1))
 
 
 @dataclass(frozen=True)

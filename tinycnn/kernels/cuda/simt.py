@@ -16,6 +16,9 @@ from numba import cuda as numba_cuda
 from numba.cuda import types
 from numba.cuda.core import config
 
+from tinycnn.kernels.cuda.device import Precision
+from tinycnn.kernels.cuda.precision import from_words, to_words
+
 SIMULATED = bool(config.ENABLE_CUDASIM)
 GLOBAL, SHARED = 1, 3  # address spaces of NVVM
 I32, I64, F32 = ir.IntType(32), ir.IntType(64), ir.FloatType()
@@ -124,6 +127,7 @@ def stores(space: int, count: int, kind: str = "f32") -> Any:
 load, load2, load4 = (loads(GLOBAL, count, "f32") for count in (1, 2, 4))
 load_i32, load_i64, load2_i64 = loads(GLOBAL, 1, "i32"), loads(GLOBAL, 1, "i64"), loads(GLOBAL, 2, "i64")
 store, store2, store4 = (stores(GLOBAL, count) for count in (1, 2, 4))
+load4_i32 = loads(GLOBAL, 4, "i32")
 store_i32 = stores(GLOBAL, 1, "i32")
 load_shared, load_shared2, load_shared4 = (loads(SHARED, count, "f32") for count in (1, 2, 4))
 load_shared_i32 = loads(SHARED, 1, "i32")
@@ -175,3 +179,84 @@ def unsigned(operation: str, meaning: Callable[[int, int], int]) -> Any:
 
 over = unsigned("udiv", lambda a, b: int(a) // int(b))
 modulo = unsigned("urem", lambda a, b: int(a) % int(b))
+
+
+def inline_assembly(builder: Any, text: str, constraints: str, result: ir.Type, args: Any) -> Any:
+    function = ir.FunctionType(result, [arg.type for arg in args])
+    return builder.call(ir.InlineAsm(function, text, constraints, side_effect=False), list(args))
+
+
+CONVERT = {
+    "tf32": "cvt.rna.tf32.f32 $0, $1;",
+    "bf16": "cvt.rn.bf16x2.f32 $0, $2, $1;",
+    "f16": "cvt.rn.f16x2.f32 $0, $2, $1;",
+}
+
+
+@functools.cache
+def words(precision: Precision) -> Any:
+    """Instruction (f32, f32) -> i32 word of tensor cores: both numbers rounded, or in TF32 the first alone.
+
+    Source: PTX ISA, cvt.
+    """
+
+    def meaning(low: Any, high: Any) -> Any:
+        return to_words(np.array([low] if precision == "tf32" else [low, high], np.float32), precision)[0]
+
+    @instruction(meaning)
+    def word(typingctx: Any, low: Any, high: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return inline_assembly(builder, CONVERT[precision], "=r,f,f", I32, args)
+
+        return types.int32(types.float32, types.float32), codegen
+
+    return word
+
+
+SHAPES = {"tf32": "m16n8k8", "bf16": "m16n8k16", "f16": "m16n8k16"}
+
+
+@functools.cache
+def mma(precision: Precision) -> Any:
+    """Instruction (c: 4 f32, a: 4 i32, b: 2 i32) -> 4 f32 of a warp: C[16, 8] + A[16, 8 words] B[8 words, 8].
+
+    In the simulator every thread of the block must come here the same number of times.
+    Source: PTX ISA, mma.sync, and its fragments.
+    """
+
+    def meaning(*args: Any) -> Any:
+        thread: Any = threading.current_thread()
+        fragments = thread._manager.__dict__.setdefault("fragments", {})
+        fragments[thread.thread_id] = args
+        thread.syncthreads()
+        lane, first = thread.thread_id % 32, thread.thread_id // 32 * 32
+        group, at = lane // 4, lane % 4
+        a, b = np.zeros((16, 8), np.int32), np.zeros((8, 8), np.int32)
+        for other in range(32):
+            _, _, _, _, a0, a1, a2, a3, b0, b1 = fragments[first + other]
+            row, col = other // 4, other % 4
+            a[row, col], a[row + 8, col], a[row, col + 4], a[row + 8, col + 4] = a0, a1, a2, a3
+            b[row, col], b[row, col + 4] = b0, b1
+        thread.syncthreads()
+        left = from_words(a[[group, group + 8]], precision).astype(np.float64)
+        right = from_words(b[[2 * at, 2 * at + 1]], precision).astype(np.float64)
+        return tuple(np.float32(c + d) for c, d in zip(args[:4], (left @ right.T).reshape(-1), strict=True))
+
+    @instruction(meaning)
+    def multiply_add(
+        typingctx: Any, c0: Any, c1: Any, c2: Any, c3: Any, a0: Any, a1: Any, a2: Any, a3: Any, b0: Any, b1: Any
+    ) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            kind = "f32." + f"{precision}." * 2 + "f32"
+            text = f"mma.sync.aligned.{SHAPES[precision]}.row.col.{kind} "
+            text += "{$0,$1,$2,$3},{$8,$9,$10,$11},{$12,$13},{$4,$5,$6,$7};"
+            result = ir.LiteralStructType([F32] * 4)
+            value = inline_assembly(builder, text, "=f,=f,=f,=f,f,f,f,f,r,r,r,r,r,r", result, args)
+            array = ir.Constant(ir.ArrayType(F32, 4), ir.Undefined)
+            for i in range(4):
+                array = builder.insert_value(array, builder.extract_value(value, i), i)
+            return array
+
+        return types.UniTuple(types.float32, 4)(*[types.float32] * 4, *[types.int32] * 6), codegen
+
+    return multiply_add

@@ -39,7 +39,23 @@ class Tile:
 
 
 SIMT_TILES = (Tile(128, 128, 8, 8, 8), Tile(64, 64, 16, 4, 4, resident=3), Tile(32, 32, 32, 4, 4, 4, resident=3))
-TILES: Mapping[Precision, tuple[Tile, ...]] = {"f32": SIMT_TILES}
+
+
+def tensor_tiles(precision: Precision) -> tuple[Tile, ...]:
+    k = 16 if precision == "tf32" else 32
+    return (
+        Tile(128, 128, 16, 64, 32, precision=precision),
+        Tile(64, 64, 16, 32, 32, resident=4, precision=precision),
+        Tile(32, 64, k, 16, 32, resident=4, precision=precision),
+    )
+
+
+TILES: Mapping[Precision, tuple[Tile, ...]] = {
+    "f32": SIMT_TILES,
+    "tf32": tensor_tiles("tf32"),
+    "bf16": tensor_tiles("bf16"),
+    "f16": tensor_tiles("f16"),
+}
 
 # Parts that the rows of a product may be split into, to be summed afterwards, and the fewest steps of a part.
 SPLITS = (1, 2, 3, 4, 6, 8, 12, 16)
@@ -47,9 +63,10 @@ LEAST_STEPS = 4
 
 # Multiply-adds a second of one multiprocessor at full speed, the share of it that tiles reach when blocks are plenty,
 # and the share when a block is alone on its multiprocessor.
-PEAK_MACS: Mapping[Precision, float] = {"f32": 128 * 1.7e9}
+PEAK_MACS: Mapping[Precision, float] = {"f32": 128 * 1.7e9, "tf32": 1024e9, "bf16": 2048e9, "f16": 2048e9}
 EFFICIENCY: Mapping[Precision, Mapping[tuple[int, int], tuple[float, float]]] = {
     "f32": {(128, 128): (0.8, 0.55), (64, 64): (0.6, 0.4), (32, 32): (0.45, 0.3)},
+    **{p: {(128, 128): (0.5, 0.3), (64, 64): (0.3, 0.15), (32, 64): (0.2, 0.1)} for p in ("tf32", "bf16", "f16")},
 }
 
 # Bytes a second that the device's memory moves, and seconds that a row takes at least.
