@@ -62,13 +62,13 @@ class Problem:
 
     node: str
     operator: str
-    opset: int
+    opset: int | None
     reason: str
     attribute: str = ""
     remedy: str = ""
 
     def __str__(self) -> str:
-        place = f"{self.operator} (opset {self.opset}) {self.node!r}"
+        place = f"{self.operator}{f' (opset {self.opset})' if self.opset else ''} {self.node!r}"
         return f"{place}{f', attribute {self.attribute}' if self.attribute else ''}: {self.reason}" + (
             f"; {self.remedy}" if self.remedy else ""
         )

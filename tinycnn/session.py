@@ -8,22 +8,32 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinycnn.errors import FeedError, FeedTypeError, OptionError
+from tinycnn.errors import DeviceError, FeedError, FeedTypeError, OptionError
 from tinycnn.ir import Graph, TensorSpec, computed
 
 if TYPE_CHECKING:
+    from tinycnn.kernels.lowering import Target
     from tinycnn.runtime.network import Network, Plan
 
-CPU = "CPUExecutionProvider"
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 ONNX_TYPES = {"float32": "float", "float64": "double", "bool": "bool", "object": "string", "str": "string"}
 ALGORITHMS = ("direct", "im2col", "winograd_f2x3", "winograd_f4x3", "winograd_f6x3", "depthwise")
 NETWORKS_KEPT = 8
 MOST_THREADS = 1024
 
 
+Provider = str | tuple[str, Mapping[str, Any]]
+
+
 def get_available_providers() -> list[str]:
     """The providers that a session may be asked for here."""
-    return [CPU]
+    from tinycnn.kernels.cuda.driver import open_gpu
+
+    try:
+        open_gpu()
+    except DeviceError:
+        return [CPU]
+    return [CUDA, CPU]
 
 
 @dataclass
@@ -129,27 +139,27 @@ class InferenceSession:
 
     path_or_bytes  file of an ONNX model, its bytes, or a `tinycnn.Graph`
     sess_options   SessionOptions
-    providers      names, in order of preference; only "CPUExecutionProvider" exists here
+    providers      in order of preference, "CUDAExecutionProvider" and "CPUExecutionProvider", the default; with
+                   options as (name, {...}): CUDA takes device_id (0) and precision ("f32", "tf32", "bf16", "f16")
 
     Raises ModelFormatError, UnsupportedModelError or LimitError when the model cannot be used, OptionError for options
-    and providers that do not exist. Nothing falls back silently.
+    and providers that do not exist, DeviceError for a device that cannot be used. Nothing falls back silently: what
+    CUDA has no kernel for runs on the processor only if the providers name it too.
     """
 
     def __init__(
         self,
         path_or_bytes: "str | os.PathLike[str] | bytes | Graph | Any",
         sess_options: SessionOptions | None = None,
-        providers: Sequence[str | tuple[str, Any]] | None = None,
-        provider_options: Any = None,
+        providers: Sequence[Provider] | None = None,
+        provider_options: Sequence[Mapping[str, Any]] | None = None,
     ):
         self.source, self.options = path_or_bytes, sess_options or SessionOptions()
-        for provider in providers or ():
-            name = provider if isinstance(provider, str) else provider[0]
-            if name not in get_available_providers():
-                raise OptionError(f"provider {name!r} is not available here; available: {get_available_providers()}")
+        self.providers = with_options(providers or [CPU], provider_options)
         if self.options.intra_op_num_threads < 0:
             raise OptionError(f"intra_op_num_threads is {self.options.intra_op_num_threads}; 0 means all processors")
         self.algorithms = self.options.algorithms()
+        self.targets = [target(name, told) for name, told in self.providers.items()]
         self.lock = threading.Lock()
         self.networks: dict[tuple[str, ...], Network] = {}
         graph = self.load()
@@ -176,14 +186,14 @@ class InferenceSession:
     def network_for(self, outputs: tuple[str, ...]) -> "Network":
         """The network that computes these values, any of the model's."""
         from tinycnn import passes
-        from tinycnn.kernels.cpu import isa
         from tinycnn.planner.lower import Options
         from tinycnn.runtime.network import Network
 
         with self.lock:
             if outputs not in self.networks:
                 graph = passes.run(self.imported.replace(outputs=outputs).pruned(), passes.LOAD)
-                options = Options(isa.current(), self.options.threads(), self.algorithms)
+                threads = self.options.threads()
+                options = [Options(t, threads if t.platform == "cpu" else 1, self.algorithms) for t in self.targets]
                 self.networks[outputs] = Network(graph, options)
                 while len(self.networks) > NETWORKS_KEPT:
                     self.networks.pop(list(self.networks)[1])
@@ -252,16 +262,48 @@ class InferenceSession:
         )  # fmt: skip
 
     def get_providers(self) -> list[str]:
-        return [CPU]
+        return list(self.providers)
 
     def get_provider_options(self) -> dict[str, dict[str, str]]:
-        return {CPU: {}}
+        return {name: {key: str(value) for key, value in told.items()} for name, told in self.providers.items()}
 
     def get_session_options(self) -> SessionOptions:
         return self.options
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return InferenceSession, (self.source, self.options)
+        return InferenceSession, (self.source, self.options, list(self.providers.items()))
+
+
+def with_options(
+    providers: Sequence[Provider], options: Sequence[Mapping[str, Any]] | None
+) -> dict[str, Mapping[str, Any]]:
+    """Provider -> its options. Raises OptionError for a provider that does not exist or is named twice."""
+    named = [(p, {}) if isinstance(p, str) else p for p in providers]
+    if options:
+        if len(options) != len(named):
+            raise OptionError(f"provider_options has {len(options)} entries for {len(named)} providers")
+        named = [(name, {**told, **more}) for (name, told), more in zip(named, options, strict=True)]
+    for name, _ in named:
+        if name not in (CUDA, CPU):
+            raise OptionError(f"provider {name!r} does not exist; there are {CUDA!r} and {CPU!r}")
+    if len(dict(named)) < len(named):
+        raise OptionError(f"a provider is named twice in {[name for name, _ in named]}")
+    return dict(named)
+
+
+def target(provider: str, options: Mapping[str, Any]) -> "Target":
+    """What to compile for. Raises OptionError for options that do not exist, DeviceError without the device."""
+    known = ("device_id", "precision") if provider == CUDA else ()
+    for key in options:
+        if key not in known:
+            raise OptionError(f"{provider} has no option {key!r}; it has {', '.join(known) or 'none'}")
+    if provider == CPU:
+        from tinycnn.kernels.cpu import isa
+
+        return isa.current()
+    from tinycnn.kernels.cuda.driver import device
+
+    return device(int(options.get("device_id", 0)), options.get("precision", "f32"))
 
 
 def as_f32(graph: Graph) -> Graph:

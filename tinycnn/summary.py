@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tinycnn.ir import TensorSpec
-from tinycnn.planner.program import Program
-from tinycnn.runtime.executor_cpu import Executor
-from tinycnn.runtime.network import Network, Plan
+from tinycnn.planner.program import Port, Program
+from tinycnn.runtime import executor_cpu, executor_cuda
+from tinycnn.runtime.network import Executor, Network, Plan
 from tinycnn.session import InferenceSession
 
 
@@ -62,6 +62,10 @@ def program_layers(program: Program) -> list[Layer]:
     ]
 
 
+def copied(port: Port, way: str) -> Layer:
+    return Layer(port.name, "Copy", join((port.spec,)), 0, 0, way, f"{port.spec.nbytes:,} bytes")
+
+
 def join(specs: tuple[TensorSpec, ...]) -> str:
     return ", ".join("x".join(map(str, spec.shape or ())) or "scalar" for spec in specs)
 
@@ -69,7 +73,12 @@ def join(specs: tuple[TensorSpec, ...]) -> str:
 def plan_layers(plan: Plan) -> list[Layer]:
     layers: list[Layer] = []
     for part in plan.parts:
-        if isinstance(part, Executor):
+        if isinstance(part, executor_cuda.Executor):
+            program = part.program
+            layers += [copied(port, "to device") for port in program.inputs]
+            layers += program_layers(program)
+            layers += [copied(port, "to host") for port in program.outputs]
+        elif isinstance(part, executor_cpu.Executor):
             layers += program_layers(part.program)
         elif isinstance(part, Network):
             reason = "its shapes depend on what is computed before: planned when that is known"
@@ -101,7 +110,7 @@ def summarise(session: InferenceSession, wishes: Mapping[str, tuple[int, ...]] |
         max((p.arena_bytes for p in programs), default=0),
         sum(p.weight_bytes for p in programs),
         len(programs),
-        session.network.options.threads,
-        session.network.options.target.name,
+        max(o.threads for o in session.network.options),
+        ", ".join(o.target.name for o in session.network.options),
         tuple(asdict(action) for action in plan.graph.report),
     )

@@ -19,7 +19,7 @@ def parts(graph: Graph) -> list[str]:
 
 
 def described(graph: Graph) -> Iterator[tuple[str, list[str]]]:
-    for part in partition(graph, OPTIONS):
+    for part in partition(graph, [OPTIONS]):
         if isinstance(part, Call):
             yield "!", list(part.node.outputs)
         else:

@@ -1,6 +1,6 @@
 """Cuts a graph into stretches that run natively and nodes that run in Python, as few cuts as the order allows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tinycnn.ir import Graph, Node, TensorSpec
@@ -10,9 +10,10 @@ from tinycnn.planner.select import offers
 
 @dataclass(frozen=True)
 class Stretch:
-    """A graph of which every node has a kernel and every value a spec."""
+    """A graph of which every node has a kernel and every value a spec, and what it is planned for."""
 
     graph: Graph
+    options: Options
 
 
 @dataclass(frozen=True)
@@ -65,56 +66,57 @@ def _spec(graph: Graph, specs: dict[str, TensorSpec], name: str) -> TensorSpec |
     return TensorSpec.of(constant) if constant is not None else specs.get(name)
 
 
-def partition(graph: Graph, options: Options) -> list[Part]:
-    """Parts in an order in which they can run; native nodes are gathered into as few stretches as possible."""
+def partition(graph: Graph, options: Sequence[Options]) -> list[Part]:
+    """Parts in an order in which they can run; native nodes are gathered into as few stretches as possible.
+
+    options  for each target that may compute nodes, the preferred one first; what none can is left to Python
+    """
     graph = infer_missing(graph)
     level: dict[str, int] = {}
-    by_call: set[str] = set()
+    homes: dict[str, int] = {}  # value -> number of the target that computes it; Python's comes last
     unknown: set[str] = set()
-    stretches: dict[int, list[Node]] = {}
-    calls: dict[int, list[Node]] = {}
+    levels: dict[int, dict[int, list[Node]]] = {}  # level -> home -> nodes; homes of a level run in their order
     rest: list[Node] = []
+    python = len(options)
     for node in graph.nodes:
         inputs = [name for name in node.inputs if name]
         if any(name in unknown for name in inputs):
             rest.append(node)
             unknown.update(node.outputs)
             continue
-        native = has_kernel(graph, node, options)
-        after = [level.get(name, 0) + (1 if native and name in by_call else 0) for name in inputs]
+        home = next((i for i, o in enumerate(options) if has_kernel(graph, node, o)), python)
+        after = [level.get(name, 0) + (1 if home < homes.get(name, 0) else 0) for name in inputs]
         at = max(after, default=0)
-        (stretches if native else calls).setdefault(at, []).append(node)
+        levels.setdefault(at, {}).setdefault(home, []).append(node)
         for name in filter(None, node.outputs):
-            level[name] = at
-            if not native:
-                by_call.add(name)
-                if name not in graph.specs:
-                    unknown.add(name)
-    return list(assemble(graph, stretches, calls, rest))
+            level[name], homes[name] = at, home
+            if home == python and name not in graph.specs:
+                unknown.add(name)
+    return list(assemble(graph, levels, options, rest))
 
 
 def assemble(
-    graph: Graph, stretches: dict[int, list[Node]], calls: dict[int, list[Node]], rest: list[Node]
+    graph: Graph, levels: dict[int, dict[int, list[Node]]], options: Sequence[Options], rest: list[Node]
 ) -> Iterable[Part]:
-    home = {id(node): at for at, nodes in stretches.items() for node in nodes}
+    place = {id(node): (at, home) for at, homes in levels.items() for home, nodes in homes.items() for node in nodes}
     readers = graph.consumers()
-    for at in sorted({*stretches, *calls}):
-        nodes = stretches.get(at, [])
-        if nodes:
-            made = {name for node in nodes for name in node.outputs if name}
+    for at in sorted(levels):
+        for home, nodes in sorted(levels[at].items()):
+            if home == len(options):
+                yield from (Call(node) for node in nodes)
+                continue
+            made = list(dict.fromkeys(name for node in nodes for name in node.outputs if name))
             wanted = [
                 name
-                for name in dict.fromkeys(name for node in nodes for name in node.outputs if name)
-                if name in graph.outputs or any(home.get(id(r)) != at for r in readers.get(name, []))
+                for name in made
+                if name in graph.outputs or any(place.get(id(r)) != (at, home) for r in readers.get(name, []))
             ]
-            yield Stretch(subgraph(graph, nodes, made, tuple(wanted)))
-        for node in calls.get(at, []):
-            yield Call(node)
+            yield Stretch(subgraph(graph, nodes, set(made), tuple(wanted)), options[home])
     if rest:
-        made = {name for node in rest for name in node.outputs if name}
-        outputs = tuple(name for name in graph.outputs if name in made)
-        known = subgraph(graph, rest, made, outputs)
-        yield Rest(known.replace(specs={k: v for k, v in known.specs.items() if k not in made}))
+        left = {name for node in rest for name in node.outputs if name}
+        outputs = tuple(name for name in graph.outputs if name in left)
+        known = subgraph(graph, rest, left, outputs)
+        yield Rest(known.replace(specs={k: v for k, v in known.specs.items() if k not in left}))
 
 
 def subgraph(graph: Graph, nodes: list[Node], made: set[str], outputs: tuple[str, ...]) -> Graph:

@@ -2,20 +2,25 @@
 
 import collections
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tinycnn import knobs, passes
-from tinycnn.errors import TinyCnnError
+from tinycnn.errors import FeedError, Problem, TinyCnnError, UnsupportedModelError
 from tinycnn.ir import Graph, Node, TensorSpec
+from tinycnn.kernels.cuda.device import Device
+from tinycnn.kernels.cuda.driver import open_gpu
 from tinycnn.passes.bind import Shape, bind
 from tinycnn.planner.lower import Options, write
-from tinycnn.planner.partition import Call, Rest, partition
+from tinycnn.planner.partition import Call, Part, Rest, Stretch, partition
 from tinycnn.planner.weights import WeightStore
-from tinycnn.runtime.executor_cpu import Executor
+from tinycnn.runtime import executor_cpu, executor_cuda
+from tinycnn.runtime.device_array import is_on_device
+
+Executor = executor_cpu.Executor | executor_cuda.Executor
 
 # What values hold: arrays, lists of such for sequences, None for an optional value that is absent.
 Arrays = dict[str, Any]
@@ -34,6 +39,12 @@ class Plan:
         if len(self.parts) == 1 and isinstance(first, Executor):
             if tuple(port.name for port in first.program.outputs) == self.graph.outputs:
                 return first.run([values[name] for name in first.input_names])
+        on_device = [name for name, value in values.items() if is_on_device(value)]
+        if on_device:
+            raise FeedError(
+                f"input {on_device[0]!r} lies on a device, but the model runs in {len(self.parts)} parts, with the "
+                "host's memory between them: give it as an array of the host"
+            )
         feeds, values = values, dict(values)
         for part in self.parts:
             if isinstance(part, Executor):
@@ -68,11 +79,42 @@ def call(node: Node, values: Arrays, constants: Mapping[str, np.ndarray]) -> Arr
     return {name: y if y is None or isinstance(y, list) else np.asarray(y) for name, y in named.items()}
 
 
-class Network:
-    """Plans and runs one graph. Safe to use from many threads."""
+def must_run_native(options: Sequence[Options]) -> bool:
+    """Whether the user asked for a device and did not allow the processor to stand in."""
+    return all(o.target.platform != "cpu" for o in options)
 
-    def __init__(self, graph: Graph, options: Options, store: WeightStore | None = None, kept: int | None = None):
-        self.graph, self.options = graph, options
+
+def refuse_what_is_left(parts: Sequence[Part], options: Sequence[Options]) -> None:
+    """Raises UnsupportedModelError with every node that no target computes."""
+    target = options[0].target
+    left = [node for part in parts if isinstance(part, Call | Rest) for node in nodes_of(part)]
+    if left:
+        reason = f"no kernel for this operator, dtype or shape on {target.platform} ({target.name})"
+        remedy = "allow the processor to compute it: providers=['CUDAExecutionProvider', 'CPUExecutionProvider']"
+        raise UnsupportedModelError(
+            [Problem(node.name or node.outputs[0], node.kind, None, reason, "", remedy) for node in left]
+        )
+
+
+def nodes_of(part: Call | Rest) -> Sequence[Node]:
+    return [part.node] if isinstance(part, Call) else part.graph.nodes
+
+
+def executor(part: Stretch, store: WeightStore) -> Executor:
+    """The stretch, planned and bound to what it runs on."""
+    program, target = write(part.graph, part.options, store), part.options.target
+    if isinstance(target, Device):
+        return executor_cuda.Executor(program, open_gpu(target.number))
+    return executor_cpu.Executor(program)
+
+
+class Network:
+    """Plans and runs one graph, each node on the first of the targets that can. Safe to use from many threads."""
+
+    def __init__(
+        self, graph: Graph, options: Sequence[Options], store: WeightStore | None = None, kept: int | None = None
+    ):
+        self.graph, self.options = graph, tuple(options)
         self.store = store or WeightStore()
         self.kept = kept or knobs.PLANS.get()
         self.plans: collections.OrderedDict[object, Plan] = collections.OrderedDict()
@@ -107,13 +149,16 @@ class Network:
     def make_plan(self, shapes: Mapping[str, Shape]) -> Plan:
         graph = passes.run(bind(self.graph, shapes), passes.BIND)
         parts: list[Executor | Node | Network] = []
-        for part in partition(graph, self.options):
+        found = partition(graph, self.options)
+        if must_run_native(self.options):
+            refuse_what_is_left(found, self.options)
+        for part in found:
             if isinstance(part, Call):
                 parts.append(part.node)
             elif isinstance(part, Rest):
                 parts.append(Network(part.graph, self.options, self.store, self.kept))
             else:
-                parts.append(Executor(write(part.graph, self.options, self.store)))
+                parts.append(executor(part, self.store))
         return Plan(graph, tuple(parts))
 
     def run(self, feeds: Arrays) -> list[Any]:
@@ -125,6 +170,8 @@ class Network:
 
 def shape_of(value: Any, declared: TensorSpec) -> Shape:
     """What a plan needs to be told of a value."""
+    if is_on_device(value):
+        return tuple(value.shape)
     if not isinstance(value, np.ndarray):
         return None
     return TensorSpec.of(value) if declared.is_unknown else value.shape

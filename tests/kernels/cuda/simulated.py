@@ -40,7 +40,7 @@ def launch(task: Launch) -> None:
 class SimulatedDevice:
     """Implements `Backend`. Every allocation is filled with NaN and stands between guard zones that must not change."""
 
-    title, capability, multiprocessors = "Numba's simulator", 90, 4
+    title, number, capability, multiprocessors = "Numba's simulator", 0, 90, 4
 
     def __init__(self) -> None:
         self.memory: dict[int, np.ndarray] = {}
@@ -66,6 +66,9 @@ class SimulatedDevice:
         import ctypes
 
         ctypes.memmove(target, source, nbytes)
+
+    def wait(self) -> None:
+        """Nothing is under way."""
 
     def work(self, tasks: Sequence[Task]) -> SimulatedWork:
         return SimulatedWork(self, tasks)

@@ -6,7 +6,7 @@ from tinycnn.kernels import convolution
 from tinycnn.kernels.convolution import ConvProblem
 from tinycnn.kernels.cuda import conv_im2col
 from tinycnn.kernels.cuda.conv_im2col import Product
-from tinycnn.kernels.cuda.launch import CudaKernel
+from tinycnn.kernels.cuda.launch import MOST_ELEMENTS, CudaKernel
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, lowers
 
 
@@ -24,7 +24,7 @@ def layouts(r: Request) -> list[Layout | None]:
 
 
 def fits(p: Product) -> bool:
-    return p.images * p.groups * max(p.ci * p.h * p.wd, p.co * p.oh * p.ow) < conv_im2col.MOST_ELEMENTS
+    return p.images * p.groups * max(p.ci * p.h * p.wd, p.co * p.oh * p.ow) < MOST_ELEMENTS
 
 
 @lowers("Conv", on="cuda")

@@ -9,12 +9,14 @@ Precision = Literal["f32", "tf32", "bf16", "f16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 # The capabilities that kernels are tested to compile for; a device of another runs those of the next lower.
 CAPABILITIES = (75, 80, 90)
+TENSOR_CORES = 80  # the least that has those of TF32 and BF16
 
 
 @dataclass(frozen=True)
 class Device:
     """One target of all CUDA kernels.
 
+    number           which of the machine's devices
     capability       10 * major + minor of the kernels, one of CAPABILITIES
     multiprocessors  of the device
     precision        in which convolutions and matrix products multiply; sums are f32 always
@@ -28,6 +30,7 @@ class Device:
     capability: int
     multiprocessors: int = 132
     precision: Precision = "f32"
+    number: int = 0
 
     @property
     def name(self) -> str:

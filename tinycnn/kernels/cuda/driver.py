@@ -13,9 +13,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tinycnn.errors import DeviceError
+from tinycnn.errors import DeviceError, OptionError
 from tinycnn.kernels.cuda import native
-from tinycnn.kernels.cuda.device import CAPABILITIES
+from tinycnn.kernels.cuda.device import CAPABILITIES, PRECISIONS, TENSOR_CORES, Device, Precision
 from tinycnn.kernels.cuda.launch import Blocks, CudaKernel
 
 
@@ -54,7 +54,9 @@ class Work(Protocol):
 
 
 class Backend(Protocol):
-    """What the executor needs of a device. Numbers are addresses."""
+    """What the executor needs of a device. Numbers are addresses, but for the device's own."""
+
+    number: int
 
     def allocate(self, nbytes: int) -> int:
         """Raises LimitError when the device has not as much."""
@@ -68,6 +70,10 @@ class Backend(Protocol):
 
     def copy(self, kind: str, source: int, target: int, nbytes: int) -> None:
         """See `Copy`; returns when it is done."""
+        ...
+
+    def wait(self) -> None:
+        """Returns when everything that anybody has asked of the device is done."""
         ...
 
     def work(self, tasks: Sequence[Task]) -> Work: ...
@@ -129,7 +135,7 @@ class Gpu:
     def host(self, nbytes: int) -> np.ndarray:
         self.enter()
         address = int(checked(self.cu.cuMemAllocHost(max(nbytes, 1))))
-        memory = (ctypes.c_uint8 * nbytes).from_address(address)
+        memory: Any = (ctypes.c_uint8 * nbytes).from_address(address)
         weakref.finalize(memory, self.free_host, address).atexit = False
         return np.frombuffer(memory, np.uint8)
 
@@ -145,7 +151,11 @@ class Gpu:
             checked(self.cu.cuMemcpyDtoH(target, source, nbytes))
         else:
             checked(self.cu.cuMemcpyDtoD(target, source, nbytes))
-            checked(self.cu.cuCtxSynchronize())
+            self.wait()
+
+    def wait(self) -> None:
+        self.enter()
+        checked(self.cu.cuCtxSynchronize())
 
     def function(self, kernel: CudaKernel) -> Any:
         """The kernel, loaded on this device."""
@@ -227,6 +237,21 @@ class GraphWork:
         self.gpu.enter()
         checked(cu.cuGraphLaunch(self.executable, self.stream))
         checked(cu.cuStreamSynchronize(self.stream))
+
+
+def device(number: int, precision: Precision) -> Device:
+    """What to compile for on this machine's device.
+
+    Raises OptionError for a precision that does not exist, DeviceError for one that the device does not have and for
+    the reasons of `open_gpu`.
+    """
+    if precision not in PRECISIONS:
+        raise OptionError(f"precision {precision!r}: it must be one of {', '.join(PRECISIONS)}")
+    gpu = open_gpu(number)
+    capability = max(c for c in CAPABILITIES if c <= gpu.capability)
+    if precision != "f32" and capability < TENSOR_CORES:
+        raise DeviceError(f"{gpu.title}: {precision} needs compute capability {TENSOR_CORES / 10}")
+    return Device(capability, gpu.multiprocessors, precision, number)
 
 
 @functools.cache

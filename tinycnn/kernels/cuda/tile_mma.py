@@ -1,8 +1,8 @@
 """A block's matrix product on the tensor cores: C[m, n] += A[m, k] B[k, n] in TF32, BF16 or F16, with sums in f32.
 
-Each warp has tm x tn results, in pieces of 16 x 8 that one `mma` computes from 8 words a row of A and column of B; a word
-is one TF32 number or two of 16 bits, neighbours along k. Shared memory holds A in the order in which lanes read it,
-four words each, and B as [k words, n], rows padded so that the lanes of a warp meet 32 different banks.
+Each warp has tm x tn results, in pieces of 16 x 8 that one `mma` computes from 8 words a row of A and column of B; a
+word is one TF32 number or two of 16 bits, neighbours along k. Shared memory holds A in the order in which lanes read
+it, four words each, and B as [k words, n], rows padded so that the lanes of a warp meet 32 different banks.
 
 Source: PTX ISA, warp-level matrix fragments for mma.m16n8k8 (.tf32) and mma.m16n8k16 (.f16, .bf16).
 """

@@ -11,7 +11,7 @@ from tinycnn.kernels.cuda import epilogue
 from tinycnn.kernels.cuda.launch import CudaKernel, cuda_kernel, over
 from tinycnn.kernels.cuda.tuning import transfer_s
 from tinycnn.kernels.kernel import Range
-from tinycnn.kernels.lowering import Choice, Emitter, Request, lowers
+from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, lowers
 from tinycnn.ops import REGISTRY
 from tinycnn.ops.activation import FUNCTIONS, _Elementwise
 
@@ -67,5 +67,5 @@ def lower(r: Request) -> Iterable[Choice]:
         kernel = unary(activation.function, r.target.name)
         e.row(kernel, x=e.input(0), y=e.output(), count=x.size, **epilogue.values(activation))
 
-    inputs = ["plain", *(None for _ in r.inputs[1:])]
+    inputs: list[Layout | None] = ["plain", *(None for _ in r.inputs[1:])]
     yield Choice("unary", inputs, "plain", transfer_s(8 * x.size), f"{x.size} elements", emit, in_place=0)
