@@ -260,3 +260,38 @@ def mma(precision: Precision) -> Any:
         return types.UniTuple(types.float32, 4)(*[types.float32] * 4, *[types.int32] * 6), codegen
 
     return multiply_add
+
+
+def matrix(rows: Any) -> Any:
+    """Instruction (x, i, step, y, j, stride): y[j + stride * r] = sum of rows[r, k] x[i + step * k], where x and y are
+    local arrays of f32 and `rows` a constant matrix. Zeros cost nothing."""
+
+    def meaning(x: Any, i: int, step: int, y: Any, j: int, stride: int) -> None:
+        for r, row in enumerate(rows):
+            y[j + stride * r] = sum(np.float32(c) * x[i + step * k] for k, c in enumerate(row) if c)
+
+    @instruction(meaning)
+    def multiply(typingctx: Any, x: Any, i: Any, step: Any, y: Any, j: Any, stride: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            source, i, step, target, j, stride = args
+            source, target = (
+                context.make_array(kind)(context, builder, value).data
+                for kind, value in ((signature.args[0], source), (signature.args[3], target))
+            )
+
+            def element(data: Any, first: Any, pitch: Any, k: int) -> Any:
+                return builder.gep(data, [builder.add(first, builder.mul(pitch, I64(k)))])
+
+            vector = [builder.load(element(source, i, step, k)) for k in range(rows.shape[1])]
+            for r, row in enumerate(rows):
+                total = None
+                for c, v in zip(row, vector, strict=True):
+                    if c:
+                        term = v if c == 1 else builder.fmul(ir.Constant(F32, float(c)), v)
+                        total = term if total is None else builder.fadd(total, term)
+                builder.store(total, element(target, j, stride, r))
+            return context.get_dummy_value()
+
+        return types.void(x, types.int64, types.int64, y, types.int64, types.int64), codegen
+
+    return multiply

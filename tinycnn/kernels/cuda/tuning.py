@@ -77,3 +77,7 @@ ROW_S = 2e-6
 def transfer_s(nbytes: int) -> float:
     """Predicted seconds to move `nbytes`, read and written together."""
     return ROW_S + nbytes / MEMORY_BANDWIDTH
+
+# Bytes a second from the device's cache, and bytes of it that one kernel's intermediate results may fill.
+CACHE_BANDWIDTH = 5.5e12
+L2_BYTES = 24 << 20
