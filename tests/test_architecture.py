@@ -57,7 +57,7 @@ LATER = {
     "onnxruntime": {"tinycnn.benchmark"},
     "numba": {"tinycnn.kernels.cpu", "tinycnn.kernels.cuda"},
     "llvmlite": {"tinycnn.kernels.cpu"},
-    "cuda": {"tinycnn.kernels.cuda", "tinycnn.runtime.executor_cuda"},
+    "cuda": {"tinycnn.kernels.cuda", "tinycnn.runtime.device_array"},
 }
 
 KERNEL_NAME = re.compile(

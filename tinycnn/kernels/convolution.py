@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinycnn.kernels.lowering import Request
+from tinycnn.kernels.lowering import Request, can_block
 
 
 @dataclass(frozen=True)
@@ -78,3 +78,20 @@ def weights(r: Request) -> tuple[np.ndarray, np.ndarray | None]:
 
 def has_residual(r: Request) -> bool:
     return len(r.inputs) > 3 and r.inputs[3] is not None
+
+
+def transposed_problem(r: Request) -> ConvProblem | None:
+    """The problem of a ConvTranspose request, its attributes as they stand; None unless f32, 1-d or 2-d, with constant
+    weights."""
+    x, w, y, op = r.inputs[0], r.values[1], r.outputs[0], r.op
+    if x is None or w is None or not can_block(x) or w.dtype != np.float32 or 0 in x.dims or 0 in y.dims:
+        return None
+    if len(r.inputs) > 2 and r.inputs[2] is not None and r.values[2] is None:
+        return None
+    (n, ci), co = x.dims[:2], y.dims[1]
+    (h, width), (oh, ow), (kh, kw) = ((1, *dims)[-2:] for dims in (x.dims[2:], y.dims[2:], w.shape[2:]))
+    sh, sw = (s if size > 1 else 1 for s, size in zip(pair(op.strides, 1), (h, width), strict=True))
+    dh, dw = (d if k > 1 else 1 for d, k in zip(pair(op.dilations, 1), (kh, kw), strict=True))
+    pads = op.pads or (0,) * (2 * (x.rank - 2))
+    pt, pl = pads[:2] if len(pads) == 4 else (0, pads[0])
+    return ConvProblem(n, ci, h, width, co, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, 0, 0, op.group)

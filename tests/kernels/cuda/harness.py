@@ -12,14 +12,18 @@ import pytest
 
 from tests.kernels.cuda.simulated import SimulatedDevice
 from tinycnn.ir import Graph, Node, TensorSpec
-from tinycnn.kernels.cuda.device import CAPABILITIES, Device, Precision
+from tinycnn.kernels.cuda.device import CAPABILITIES, PRECISIONS, Device, Precision
 from tinycnn.kernels.cuda.driver import Backend, open_gpu
+from tinycnn.kernels.cuda.tuning import Tile
 from tinycnn.ops.op import Op
 from tinycnn.planner.lower import Options, make_request, write
 from tinycnn.planner.select import offers
 from tinycnn.planner.weights import WeightStore
 from tinycnn.runtime.executor_cuda import Executor
 
+# One warp a block: the simulator has a thread of Python for each of a block.
+SMALL = Tile(16, 32, 8, 4, 4)
+SMALL_TENSOR = {precision: Tile(16, 16, 16, 16, 16, precision=precision) for precision in PRECISIONS[1:]}
 PLACES = {"simulator": pytest.mark.cudasim, "gpu": pytest.mark.gpu}
 everywhere = pytest.mark.parametrize("place", [pytest.param(name, marks=mark) for name, mark in PLACES.items()])
 
@@ -34,7 +38,9 @@ class Case:
 
 def case(op: Op, arrays: Sequence[np.ndarray | None], constants: Iterable[int] = ()) -> Case:
     names = ["" if a is None else f"x{i}" for i, a in enumerate(arrays)]
-    weights: dict[str, np.ndarray] = {names[i]: a for i in constants if (a := arrays[i]) is not None}
+    weights: dict[str, np.ndarray] = {
+        names[i]: a for i in constants if i < len(arrays) and (a := arrays[i]) is not None
+    }
     feeds = {n: a for n, a in zip(names, arrays, strict=True) if a is not None and n not in weights}
     specs = [None if a is None else TensorSpec.of(a) for a in arrays]
     outputs = op.infer(specs, [weights.get(n) for n in names])

@@ -13,15 +13,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
-import numpy as np
-
 from tinycnn.kernels import convolution
 from tinycnn.kernels.convolution import ConvProblem
 from tinycnn.kernels.cpu import tuning
 from tinycnn.kernels.cpu.conv_im2col import LAYOUTS, Plan, Taps
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields, require_positive
-from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocked_size, blocks, can_block, lowers
+from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocked_size, blocks, lowers
 
 FIELDS = fields("x:addr y:addr planes oh ow sh sw")
 
@@ -88,22 +86,6 @@ def phases(outputs: int, k: int, s: int, d: int, pad: int) -> Iterator[Phase]:
         yield Phase(-(-(outputs - f) // s), tuple((t, shift - first) for shift, t in shifts), -first)
 
 
-def problem(r: Request) -> ConvProblem | None:
-    """Strides, pads and sizes of the request as they stand; None unless f32, 1-d or 2-d, with constant weights."""
-    x, w, y, op = r.inputs[0], r.values[1], r.outputs[0], r.op
-    if x is None or w is None or not can_block(x) or w.dtype != np.float32 or 0 in x.dims or 0 in y.dims:
-        return None
-    if len(r.inputs) > 2 and r.inputs[2] is not None and r.values[2] is None:
-        return None
-    (n, ci), co = x.dims[:2], y.dims[1]
-    (h, width), (oh, ow), (kh, kw) = ((1, *dims)[-2:] for dims in (x.dims[2:], y.dims[2:], w.shape[2:]))
-    sh, sw = (s if size > 1 else 1 for s, size in zip(convolution.pair(op.strides, 1), (h, width), strict=True))
-    dh, dw = (d if k > 1 else 1 for d, k in zip(convolution.pair(op.dilations, 1), (kh, kw), strict=True))
-    pads = op.pads or (0,) * (2 * (x.rank - 2))
-    pt, pl = pads[:2] if len(pads) == 4 else (0, pads[0])
-    return ConvProblem(n, ci, h, width, co, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, 0, 0, op.group)
-
-
 def emit(r: Request, p: ConvProblem, plans: list[Plan], e: Emitter) -> None:
     w, bias = r.values[1], r.values[2] if len(r.values) > 2 else None
     assert w is not None
@@ -125,7 +107,7 @@ def emit(r: Request, p: ConvProblem, plans: list[Plan], e: Emitter) -> None:
 @lowers("ConvTranspose")
 def transposed(r: Request) -> Iterable[Choice]:
     """One choice for each layout of the input."""
-    p = problem(r)
+    p = convolution.transposed_problem(r)
     if p is None or min(p.sh, p.oh) * min(p.sw, p.ow) > MOST_PHASES:
         return
     rows = list(phases(p.oh, p.kh, p.sh, p.dh, p.pt))

@@ -9,9 +9,7 @@ Source: Goto and van de Geijn 2008, ACM TOMS 34(3).
 """
 
 import functools
-import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,6 +20,7 @@ from tinycnn.kernels.cpu.isa import ISAS, Isa
 from tinycnn.kernels.cpu.panels import panels_bytes
 from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Ref, Request, lowers
+from tinycnn.kernels.matrix_product import Addend, MatrixProduct, addend, matrix_product
 
 EPILOGUE = "bias:addr r:addr y:addr act:code act_args:addr lo:f32 hi:f32 "
 TILE_FIELDS = fields("a:addr b:addr pairs:table spill:addr " + EPILOGUE + "batch m n k chunk a_batch b_batch y_batch")
@@ -214,108 +213,31 @@ def kernels(isa: str) -> Iterable[Kernel]:
     return [tile_kernel(isa), row_kernel(isa)]
 
 
-@dataclass(frozen=True)
-class Product:
-    """A stack of products of matrices that lie plain. Steps in bytes.
-
-    pairs  numbers of the matrices of a and of b in each product
-    a_row, a_step; b_step, b_column   from one row or column to the next, from one k to the next
-    alpha  factor of the product
-    """
-
-    m: int
-    n: int
-    k: int
-    pairs: tuple[tuple[int, int], ...]
-    a_row: int
-    a_step: int
-    b_step: int
-    b_column: int
-    alpha: float = 1.0
-
-    @property
-    def a_count(self) -> int:
-        return 1 + max(a for a, _ in self.pairs)
-
-    @property
-    def b_count(self) -> int:
-        return 1 + max(b for _, b in self.pairs)
-
-    def tiled_rows(self, isa: str) -> int:
-        """Rows that go by tiles; the others are cheaper one by one."""
-        rows, _ = tuning.GEMM_TILES[isa]
-        rest = self.m % rows
-        return self.m if rest * tuning.GEMM_ROW_COST > rows else self.m - rest
-
-    def time_s(self, isa: Isa, b_packed: bool) -> float:
-        rows, cols = tuning.GEMM_TILES[isa.name]
-        nr, batch = cols * isa.lanes, len(self.pairs)
-        tiled = self.tiled_rows(isa.name)
-        updates = -(-tiled // rows) * rows + tuning.GEMM_ROW_COST * (self.m - tiled)
-        columns = -(-self.n // nr) * nr
-        compute = batch * updates * columns * self.k / (tuning.PEAK_MACS[isa.name] * tuning.GEMM_EFFICIENCY)
-        b_bytes = 4 * self.b_count * columns * self.k
-        packed = 4 * batch * tiled * self.k + (0 if b_packed else b_bytes)
-        return max(compute, tuning.transfer_s(b_bytes)) + packed * tuning.PACK_BYTE_S
+def tiled_rows(p: MatrixProduct, isa: str) -> int:
+    """Rows that go by tiles; the others are cheaper one by one."""
+    rows, _ = tuning.GEMM_TILES[isa]
+    rest = p.m % rows
+    return p.m if rest * tuning.GEMM_ROW_COST > rows else p.m - rest
 
 
-def stack(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
-    """Pairs of matrices for leading axes a and b that broadcast."""
-    numbers = (np.arange(math.prod(s)).reshape(s) for s in (a, b))
-    left, right = np.broadcast_arrays(*numbers)
-    return tuple(zip(left.ravel().tolist(), right.ravel().tolist(), strict=True))
+def time_s(p: MatrixProduct, isa: Isa, b_packed: bool) -> float:
+    rows, cols = tuning.GEMM_TILES[isa.name]
+    nr, batch = cols * isa.lanes, len(p.pairs)
+    tiled = tiled_rows(p, isa.name)
+    updates = -(-tiled // rows) * rows + tuning.GEMM_ROW_COST * (p.m - tiled)
+    columns = -(-p.n // nr) * nr
+    compute = batch * updates * columns * p.k / (tuning.PEAK_MACS[isa.name] * tuning.GEMM_EFFICIENCY)
+    b_bytes = 4 * p.b_count * columns * p.k
+    packed = 4 * batch * tiled * p.k + (0 if b_packed else b_bytes)
+    return max(compute, tuning.transfer_s(b_bytes)) + packed * tuning.PACK_BYTE_S
 
 
-def product(r: Request) -> Product | None:
-    """The product of a Gemm or MatMul request; None unless f32 and not empty."""
-    a, b = r.inputs[0], r.inputs[1]
-    if a is None or b is None or a.dtype != np.float32 or b.dtype != np.float32 or not a.size * b.size:
-        return None
-    if r.node.kind == "Gemm":
-        m, k = a.dims[::-1] if r.op.transA else a.dims
-        n = b.dims[0] if r.op.transB else b.dims[1]
-        a_steps, b_steps = ((4, 4 * m) if r.op.transA else (4 * k, 4)), ((4, 4 * k) if r.op.transB else (4 * n, 4))
-        return Product(m, n, k, ((0, 0),), *a_steps, *b_steps, alpha=r.op.alpha)
-    a_dims = a.dims if a.rank > 1 else (1, *a.dims)
-    b_dims = b.dims if b.rank > 1 else (*b.dims, 1)
-    (k, n), m, a_stack, b_stack = b_dims[-2:], a_dims[-2], a_dims[:-2], b_dims[:-2]
-    if math.prod(b_stack) == 1:
-        m, a_stack = m * math.prod(a_stack), ()
-    return Product(m, n, k, stack(a_stack, b_stack), 4 * k, 4, 4 * n, 4)
-
-
-@dataclass(frozen=True)
-class Addend:
-    """beta * C of a Gemm: constants to pack, or an input to read as it is."""
-
-    bias: np.ndarray | int | None = None
-    r: np.ndarray | int | None = None
-
-
-def addend(r: Request, p: Product) -> Addend | None:
-    """None where C is computed and is neither a row nor a full matrix, or is scaled."""
-    if r.node.kind != "Gemm" or len(r.inputs) < 3 or r.inputs[2] is None:
-        return Addend()
-    dims, c = r.inputs[2].dims, r.values[2]
-    is_row = math.prod(dims) in (1, p.n) and (len(dims) < 2 or dims[0] == 1)
-    if c is not None:
-        scaled = np.float32(r.op.beta) * c.astype(np.float32)
-        if is_row:
-            return Addend(bias=np.broadcast_to(scaled.ravel(), p.n))
-        return Addend(r=np.broadcast_to(scaled, (p.m, p.n)))
-    if r.op.beta != 1.0:
-        return None
-    if is_row and dims[-1:] == (p.n,):
-        return Addend(bias=2)
-    return Addend(r=2) if dims == (p.m, p.n) else None
-
-
-def emit(r: Request, p: Product, c: Addend, e: Emitter) -> None:
+def emit(r: Request, p: MatrixProduct, c: Addend, e: Emitter) -> None:
     isa, lanes = r.target.name, r.target.lanes
     rows, cols = tuning.GEMM_TILES[isa]
     nr = cols * lanes
     m, n, k, batch = p.m, p.n, p.k, len(p.pairs)
-    tiled, columns = p.tiled_rows(isa), -(-n // nr)
+    tiled, columns = tiled_rows(p, isa), -(-n // nr)
     a = e.input(0) if r.values[0] is None else e.weights("a", lambda: np.asarray(r.values[0]))
     b, b_steps, b_batch = place_b(r, p, nr, tiled, e)
     bias = conv.padded_bias(c.bias, columns * nr) if isinstance(c.bias, np.ndarray) else c.bias
@@ -360,7 +282,7 @@ def source(e: Emitter, key: str, what: np.ndarray | int | None) -> Ref | int:
     return e.input(what) if isinstance(what, int) else e.weights(key, lambda: what)
 
 
-def place_b(r: Request, p: Product, nr: int, tiled: int, e: Emitter) -> tuple[Ref, dict[str, int], int]:
+def place_b(r: Request, p: MatrixProduct, nr: int, tiled: int, e: Emitter) -> tuple[Ref, dict[str, int], int]:
     """Where b lies, its steps b_panel and b_step, and the bytes from one matrix to the next: packed with the weights,
     packed at run time, or as it is when every row goes alone."""
     isa, (n, k, count), constant = r.target.name, (p.n, p.k, p.b_count), r.values[1]
@@ -380,13 +302,13 @@ def place_b(r: Request, p: Product, nr: int, tiled: int, e: Emitter) -> tuple[Re
 
 @lowers("Gemm", "MatMul")
 def gemm(r: Request) -> Iterable[Choice]:
-    p = product(r)
+    p = matrix_product(r)
     c = addend(r, p) if p else None
     if p is None or c is None:
         return
     read = {i for i in (0, 1) if r.values[i] is None} | {i for i in (c.bias, c.r) if isinstance(i, int)}
     layouts: list[Layout | None] = ["plain" if i in read else None for i in range(len(r.inputs))]
-    tiled = p.tiled_rows(r.target.name)
+    tiled = tiled_rows(p, r.target.name)
     reason = f"{tiled} rows of {p.m} by tiles, b {'packed' if r.values[1] is not None else 'computed'}"
-    time_s = p.time_s(r.target, r.values[1] is not None)
-    yield Choice("gemm", layouts, "plain", time_s, reason, functools.partial(emit, r, p, c))
+    predicted_s = time_s(p, r.target, r.values[1] is not None)
+    yield Choice("gemm", layouts, "plain", predicted_s, reason, functools.partial(emit, r, p, c))

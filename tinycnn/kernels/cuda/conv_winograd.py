@@ -41,7 +41,7 @@ def check(v: SimpleNamespace, size: int, channels: int, h: int, w: int) -> None:
 
 @functools.cache
 def forward(m: int, target: str) -> CudaKernel:
-    """v f32 [(m + 2)^2, ci, count] of tiles first ... of x f32 [images, ci, h, wd], a thread for each channel of one."""
+    """v f32 [(m + 2)^2, ci, count] of tiles first ... of x f32 [images, ci, h, wd], a thread for a channel of one."""
     size = m + 2
     squared = size * size
 
@@ -207,7 +207,7 @@ def emit(r: Request, runs: Runs, e: Emitter) -> None:
 
 @lowers("Conv", on="cuda")
 def winograd(r: Request) -> Iterable[Choice]:
-    """For 3x3 kernels of stride 1 in exact f32: what the transforms amplify is too much for the tensor cores' numbers."""
+    """For 3x3 kernels of stride 1 in exact f32: the transforms would amplify the errors of shorter numbers."""
     p = convolution.problem(r)
     if p is None or r.target.precision != "f32" or (p.kh, p.kw, p.sh, p.sw, p.dh, p.dw, p.g) != (3, 3, 1, 1, 1, 1, 1):
         return

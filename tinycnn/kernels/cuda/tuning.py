@@ -78,6 +78,10 @@ def transfer_s(nbytes: int) -> float:
     """Predicted seconds to move `nbytes`, read and written together."""
     return ROW_S + nbytes / MEMORY_BANDWIDTH
 
+
 # Bytes a second from the device's cache, and bytes of it that one kernel's intermediate results may fill.
 CACHE_BANDWIDTH = 5.5e12
 L2_BYTES = 24 << 20
+
+# The tile of products whose operands are both computed.
+MATMUL_TILE = Tile(64, 64, 16, 4, 4, resident=3)
