@@ -238,6 +238,21 @@ class GraphWork:
         checked(cu.cuGraphLaunch(self.executable, self.stream))
         checked(cu.cuStreamSynchronize(self.stream))
 
+    def seconds(self, runs: int) -> float:
+        """Of one run, on the device's clock: between events around so many of them."""
+        cu = self.gpu.cu
+        self.gpu.enter()
+        before, after = (checked(cu.cuEventCreate(0)) for _ in range(2))
+        checked(cu.cuEventRecord(before, self.stream))
+        for _ in range(runs):
+            checked(cu.cuGraphLaunch(self.executable, self.stream))
+        checked(cu.cuEventRecord(after, self.stream))
+        checked(cu.cuEventSynchronize(after))
+        milliseconds = checked(cu.cuEventElapsedTime(before, after))
+        for event in (before, after):
+            checked(cu.cuEventDestroy(event))
+        return float(milliseconds) * 1e-3 / runs
+
 
 def device(number: int, precision: Precision) -> Device:
     """What to compile for on this machine's device.
