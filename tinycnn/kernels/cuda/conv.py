@@ -24,7 +24,10 @@ def layouts(r: Request) -> list[Layout | None]:
 
 
 def fits(p: Product) -> bool:
-    return p.images * p.groups * max(p.ci * p.h * p.wd, p.co * p.oh * p.ow) < MOST_ELEMENTS
+    return (
+        max(p.kh, p.kw) <= conv_im2col.MOST_TAPS
+        and p.images * p.groups * max(p.ci * p.h * p.wd, p.co * p.oh * p.ow) < MOST_ELEMENTS
+    )
 
 
 @lowers("Conv", on="cuda")

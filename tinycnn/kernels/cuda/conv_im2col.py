@@ -23,6 +23,7 @@ from tinycnn.kernels.kernel import Range, require, require_positive
 from tinycnn.kernels.lowering import Emitter, Ref
 from tinycnn.ops.activation import Activation
 
+MOST_TAPS = 31  # of a window, in each direction: which are inside the image is kept in bits
 ROW = (
     "x:addr w:addr b:addr r:addr y:addr images groups ci h wd co oh ow kh kw sh sw dh dw pt:signed pl:signed splits "
     + epilogue.FIELDS
@@ -35,6 +36,7 @@ def ranges(tile: Tile, v: SimpleNamespace) -> Iterable[Range]:
     area, planes = v.oh * v.ow, v.images * v.groups
     steps = v.kh * v.kw * over(v.ci, tile.k)
     require(planes * v.co * area < MOST_ELEMENTS and planes * v.ci * v.h * v.wd < MOST_ELEMENTS, "too many elements")
+    require(v.kh <= MOST_TAPS and v.kw <= MOST_TAPS, f"a window of {v.kh}x{v.kw}")
     require(v.splits <= steps and steps * v.splits < MOST_ELEMENTS, f"{v.splits} splits of {steps} steps")
     yield Range("x", 0, 4 * planes * v.ci * v.h * v.wd)
     yield Range("w", 0, v.groups * over(v.co, tile.m) * steps * tile.a_bytes)
@@ -58,21 +60,93 @@ def conv(tile: Tile, function: str, target: str) -> CudaKernel:
 
     def build() -> Callable[..., Any]:
         from tinycnn.kernels.cuda.functions import formulas
-        from tinycnn.kernels.cuda.simt import cuda, inline, load, modulo, over, shared_memory, store
+        from tinycnn.kernels.cuda.simt import (
+            block_x,
+            block_y,
+            block_z,
+            cuda,
+            inline,
+            load,
+            modulo,
+            over,
+            sequence,
+            shared_memory,
+            store,
+            thread_x,
+            unrolled,
+        )
         from tinycnn.kernels.cuda.tile_mma import tensor
         from tinycnn.kernels.cuda.tile_simt import simt
 
         e = simt(tile) if tile.precision == "f32" else tensor(tile)
-        m, n, k, a_bytes, width, runs = tile.m, tile.n, tile.k, tile.a_bytes, e.width, e.runs
+        m, n, k, a_bytes, width, cols = tile.m, tile.n, tile.k, tile.a_bytes, e.width, e.cols
         results, a_count, b_count, buffer_bytes = e.results, e.a_count, e.b_count, e.buffer_bytes
-        fetch_a, put_a, put_b, multiply, gather, where = e.fetch_a, e.put_a, e.put_b, e.multiply, e.gather, e.where
+        fetch_a, put_a, put_b, multiply, gather = e.fetch_a, e.put_a, e.put_b, e.multiply, e.gather
         memory, f, store_run, numbers = shared_memory(e.shared_bytes), formulas()[function], e.store_run, e.a_numbers
+        row_of, col_of = e.row_of, e.col_of
         f32, i64 = np.float32, np.int64
 
         @inline
         def fetch_b(rb, p, step, left):
-            for i in range(b_count):
-                rb[i] = load(p + step * i) if i < left else f32(0)
+            """`left` of a column's rows, whose first is at p; zeros behind them."""
+            if left >= b_count:
+                for i in range(b_count):
+                    rb[i] = load(p + step * i)
+            else:
+                for i in range(b_count):
+                    rb[i] = load(p + step * i) if i < left else f32(0)
+
+        @inline
+        def taps_inside(first, step, count, size):
+            """Bit i: whether first + step * i is within 0 ... size - 1."""
+            mask, at, i = i64(0), first, i64(0)
+            while i < count:
+                mask |= i64(0 <= at < size) << i
+                at += step
+                i += 1
+            return mask
+
+        @inline
+        def finish(j, i, state):
+            """Stores one run of results, in row i and column j of this thread."""
+            t, acc, to, first_row, rows, area, straight, whole, b, r, y, alpha, beta = state
+            row = first_row + row_of(t, i)
+            if row < rows:
+                v = cuda.local.array(width, np.float32)
+                bias = load(b + 4 * row) if b != 0 else f32(0)
+                for e in range(width):
+                    v[e] = acc[(i * cols + j) * width + e] + bias
+                    if r != 0 and to[e] >= 0:
+                        v[e] += load(r + to[e] + 4 * row * area)
+                    v[e] = f(v[e], alpha, beta) if whole else v[e]
+                if straight:
+                    store_run(y + to[0] + 4 * row * area, v)
+                else:
+                    for e in range(width):
+                        if to[e] >= 0:
+                            store(y + to[e] + 4 * row * area, v[e])
+
+        @inline
+        def finish_column(j, state):
+            """Where the pixels of a run lie: byte offsets in their images' first row, or -1 behind the last pixel."""
+            t, acc, first_row, first_col, rows, channels, pixels, area, whole, b, r, y, alpha, beta = state
+            to = cuda.local.array(width, np.int64)
+            for e in range(width):
+                p = first_col + col_of(t, j) + e
+                to[e] = 4 * (over(p, area) * channels * area + modulo(p, area)) if p < pixels else i64(-1)
+            straight = modulo(area, width) == 0 and to[0] >= 0
+            return t, acc, to, first_row, rows, area, straight, whole, b, r, y, alpha, beta
+
+        def finish_one(j):
+            run = unrolled(e.rows, finish, j)
+
+            @inline
+            def column(state):
+                run(finish_column(j, state))
+
+            return column
+
+        columns = sequence([finish_one(j) for j in range(cols)])
 
         def kernel(
             x, w, b, r, y, images, groups, ci, h, wd, co, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, splits, alpha, beta
@@ -93,25 +167,30 @@ def conv(tile: Tile, function: str, target: str) -> CudaKernel:
             p = first_col + modulo(t, n)
             image, q = over(p, area), modulo(p, area)
             iy, ix = over(q, ow) * sh - pt, modulo(q, ow) * sw - pl
-            c_first = over(t, n) * b_count
-            source = x + ((image * groups + group) * ci + c_first) * plane
+            rows_inside = taps_inside(iy, dh, kh, h) if p < pixels else i64(0)
+            inside = rows_inside | taps_inside(ix, dw, kw, wd) << 32
+            corner = x + (((image * groups + group) * ci + over(t, n) * b_count) * h + iy) * 4 * wd + 4 * ix
+            weights += first * a_bytes
             tap, c = over(first, chunks), modulo(first, chunks) * k
             tr, ts = over(tap, kw), modulo(tap, kw)
+            column = corner + 4 * (tr * dh * wd + ts * dw) + c * plane
             buffer, other = base, base + buffer_bytes
             step = first
             while step <= last:
                 if step < last:
-                    row, col = iy + tr * dh, ix + ts * dw
-                    inside = p < pixels and 0 <= row < h and 0 <= col < wd
-                    fetch_a(ra, weights + step * a_bytes, t)
-                    fetch_b(rb, source + 4 * (row * wd + col) + c * plane, plane, ci - c - c_first if inside else 0)
+                    fetch_a(ra, weights, t)
+                    left = ci - c - over(t, n) * b_count
+                    fetch_b(rb, column, plane, left if inside >> tr & inside >> (32 + ts) & 1 else i64(0))
+                    weights += a_bytes
+                    column += k * plane
                     c += k
                     if c >= ci:
-                        c = 0
+                        c = i64(0)
                         ts += 1
                         if ts == kw:
-                            ts = 0
+                            ts = i64(0)
                             tr += 1
+                        column = corner + 4 * (tr * dh * wd + ts * dw)
                 if step > first:
                     multiply(buffer, t, acc)
                 if step < last:
@@ -121,34 +200,14 @@ def conv(tile: Tile, function: str, target: str) -> CudaKernel:
                 buffer, other = other, buffer
                 step += 1
             if gather(base, t, acc):
-                v = cuda.local.array(width, np.float32)
-                for run in range(runs):
-                    row, col = where(t, run)
-                    row, col = row + first_row, col + first_col
-                    bias = load(b + 4 * (group * co + row)) if row < co and b != 0 and splits == 1 else f32(0)
-                    image, q = over(col, area), modulo(col, area)
-                    at = 4 * ((((split * images + image) * groups + group) * co + row) * area + q)
-                    if row < co and col < pixels and modulo(area, width) == 0:
-                        for i in range(width):
-                            v[i] = acc[width * run + i] + bias
-                        if splits == 1:
-                            if r != 0:
-                                for i in range(width):
-                                    v[i] += load(r + at + 4 * i)
-                            for i in range(width):
-                                v[i] = f(v[i], alpha, beta)
-                        store_run(y + at, v)
-                    elif row < co:
-                        for i in range(width):
-                            if col + i < pixels:
-                                image, q = over(col + i, area), modulo(col + i, area)
-                                at = 4 * ((((split * images + image) * groups + group) * co + row) * area + q)
-                                value = acc[width * run + i] + bias
-                                if splits == 1:
-                                    if r != 0:
-                                        value += load(r + at)
-                                    value = f(value, alpha, beta)
-                                store(y + at, value)
+                group, split = over(block_z(), splits), modulo(block_z(), splits)
+                part = y + 4 * (split * images * groups + group) * co * oh * ow
+                residual = r + 4 * group * co * oh * ow if r != 0 else i64(0)
+                biases = b + 4 * group * co if b != 0 else i64(0)
+                columns(
+                    (thread_x(), acc, block_y() * m, block_x() * n, co, groups * co, images * oh * ow, oh * ow, splits == 1,
+                     biases, residual, part, alpha, beta)
+                )  # fmt: skip
 
         return kernel
 

@@ -46,14 +46,32 @@ def matmul(function: str, target: str) -> CudaKernel:
 
     def build() -> Callable[..., Any]:
         from tinycnn.kernels.cuda.functions import formulas
-        from tinycnn.kernels.cuda.simt import cuda, load, load_i64, modulo, over, shared_memory, store
+        from tinycnn.kernels.cuda.simt import cuda, inline, load, load_i64, modulo, over, shared_memory, store, unrolled
         from tinycnn.kernels.cuda.tile_simt import simt
 
         e = simt(TILE)
         tm, tn, tk, threads = TILE.m, TILE.n, TILE.k, TILE.threads
-        results, runs, width, a_count, b_count = e.results, e.runs, e.width, e.a_count, e.b_count
-        put_a, put_b, multiply, where = e.put_a, e.put_b, e.multiply, e.where
+        results, width, a_count, b_count = e.results, e.width, e.a_count, e.b_count
+        put_a, put_b, multiply, row_of, col_of = e.put_a, e.put_b, e.multiply, e.row_of, e.col_of
         f, memory, f32, i64 = formulas()[function], shared_memory(e.buffer_bytes), np.float32, np.int64
+
+        @inline
+        def finish(run, state):
+            t, acc, number, first_row, first_col, m, n, scale, bias, r, y, alpha, beta = state
+            i, j = run // cols, run % cols
+            row, col = first_row + row_of(t, i), first_col + col_of(t, j)
+            for e in range(width):
+                if row < m and col + e < n:
+                    at = 4 * ((number * m + row) * n + col + e)
+                    value = scale * acc[width * run + e]
+                    if bias != 0:
+                        value += load(bias + 4 * (col + e))
+                    if r != 0:
+                        value += load(r + at)
+                    store(y + at, f(value, alpha, beta))
+
+        cols = e.cols
+        finish_all = unrolled(e.rows * cols, finish)
 
         def kernel(a, b, bias, r, y, pairs, batch, m, n, k, a_row, a_step, b_step, b_column, scale, alpha, beta):
             t = i64(cuda.threadIdx.x)
@@ -82,18 +100,7 @@ def matmul(function: str, target: str) -> CudaKernel:
                 cuda.syncthreads()
                 multiply(base, t, acc)
                 step += tk
-            for run in range(runs):
-                row, col = where(t, run)
-                row, col = row + first_row, col + first_col
-                for i in range(width):
-                    if row < m and col + i < n:
-                        at = 4 * ((number * m + row) * n + col + i)
-                        value = scale * acc[width * run + i]
-                        if bias != 0:
-                            value += load(bias + 4 * (col + i))
-                        if r != 0:
-                            value += load(r + at)
-                        store(y + at, f(value, alpha, beta))
+            finish_all((t, acc, number, first_row, first_col, m, n, scale, bias, r, y, alpha, beta))
 
         return kernel
 

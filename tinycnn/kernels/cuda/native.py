@@ -3,12 +3,14 @@
 Numba compiles a kernel to PTX, nvJitLink that to a cubin: a driver that is older than the PTX can still load it.
 """
 
+import contextlib
 import functools
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import SimpleNamespace
 
 from tinycnn.errors import CompileError, MissingPackageError
 from tinycnn.kernels import cache
@@ -37,6 +39,21 @@ def place(kernel: CudaKernel) -> Path | None:
     return cache.place(f"{kernel.name}-{digest}.cubin")
 
 
+@contextlib.contextmanager
+def compiling_for(capability: tuple[int, int]) -> Iterator[None]:
+    """Numba compiles inner functions for the device of the machine; there need not be one."""
+    from numba.cuda import dispatcher
+    from numba.cuda.core.compiler_lock import global_compiler_lock
+
+    with global_compiler_lock:
+        own = dispatcher.get_current_device
+        dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=capability)
+        try:
+            yield
+        finally:
+            dispatcher.get_current_device = own
+
+
 def ptx(kernel: CudaKernel) -> str:
     """The kernel as PTX whose one entry has the kernel's name.
 
@@ -57,7 +74,8 @@ def ptx(kernel: CudaKernel) -> str:
     kinds = [types.float32 if f.kind == "f32" else types.int64 for f in kernel.fields]
     capability = divmod(int(kernel.target.removeprefix("sm_")), 10)
     bounds = (kernel.threads, kernel.resident)
-    text, _ = cuda.compile_ptx(function, types.void(*kinds), cc=capability, device=False, launch_bounds=bounds)
+    with compiling_for(capability):
+        text, _ = cuda.compile_ptx(function, types.void(*kinds), cc=capability, device=False, launch_bounds=bounds)
     [entry] = re.findall(r"\.visible \.entry (\w+)\(", text)
     return str(text).replace(entry, kernel.name)
 

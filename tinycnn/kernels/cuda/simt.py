@@ -7,7 +7,7 @@ runs. Addresses are i64; those of shared memory are no global addresses and have
 import ctypes
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,23 @@ cuda: Any = Simulated() if SIMULATED else numba_cuda
 
 def inline(function: Callable[..., Any]) -> Any:
     """A function that becomes part of the kernels that call it."""
-    return function if SIMULATED else numba_cuda.jit(device=True, inline="always")(function)
+    return function if SIMULATED else numba_cuda.jit(device=True, forceinline=True)(function)
+
+
+def unrolled(count: int, body: Callable[..., Any], *bound: int) -> Any:
+    """Function (state) that calls body(*bound, 0, state), ..., body(*bound, count - 1, state), however long that becomes:
+    compilers leave long loops rolled, and local arrays stay in registers only where every index is a constant."""
+    calls = (f"    body({', '.join(map(str, (*bound, i)))}, state)" for i in range(count))
+    scope: dict[str, Any] = {"body": body}
+    exec("\n".join(["def run(state):", *calls]), scope)
+    return inline(scope["run"])
+
+
+def sequence(functions: Sequence[Callable[..., Any]]) -> Any:
+    """Function (state) that calls each of these with the state."""
+    scope: dict[str, Any] = {f"f{i}": f for i, f in enumerate(functions)}
+    exec("\n".join(["def run(state):", *(f"    {name}(state)" for name in scope)]), scope)
+    return inline(scope["run"])
 
 
 def instruction(meaning: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
@@ -181,9 +197,34 @@ over = unsigned("udiv", lambda a, b: int(a) // int(b))
 modulo = unsigned("urem", lambda a, b: int(a) % int(b))
 
 
-def inline_assembly(builder: Any, text: str, constraints: str, result: ir.Type, args: Any) -> Any:
+def inline_assembly(
+    builder: Any, text: str, constraints: str, result: ir.Type, args: Any, side_effect: bool = False
+) -> Any:
     function = ir.FunctionType(result, [arg.type for arg in args])
-    return builder.call(ir.InlineAsm(function, text, constraints, side_effect=False), list(args))
+    return builder.call(ir.InlineAsm(function, text, constraints, side_effect=side_effect), list(args))
+
+
+def special(register: str, meaning: Callable[[], int]) -> Any:
+    """Instruction () -> i64: a special register, read anew. What follows from it is computed where it is needed, and
+    takes no register before."""
+
+    @instruction(meaning)
+    def read(typingctx: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            value = inline_assembly(builder, f"mov.u32 $0, %{register};", "=r", I32, args, side_effect=True)
+            return builder.zext(value, I64)
+
+        return types.int64(), codegen
+
+    return read
+
+
+thread_x = special("tid.x", lambda: cuda.threadIdx.x)
+block_x, block_y, block_z = (
+    special("ctaid.x", lambda: cuda.blockIdx.x),
+    special("ctaid.y", lambda: cuda.blockIdx.y),
+    special("ctaid.z", lambda: cuda.blockIdx.z),
+)
 
 
 CONVERT = {

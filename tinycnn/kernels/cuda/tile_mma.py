@@ -73,9 +73,9 @@ def tensor(tile: Tile) -> SimpleNamespace:
                 bv[2 * j + 1] = load_shared_i32(b + 4 * ((8 * s + 4) * pitch + 8 * j))
             for i in range(mi):
                 for j in range(nj):
-                    c = 4 * (i * nj + j)
-                    acc[c], acc[c + 1], acc[c + 2], acc[c + 3] = multiply_add(
-                        acc[c], acc[c + 1], acc[c + 2], acc[c + 3],
+                    c, d = 2 * (2 * i * nj + j), 2 * ((2 * i + 1) * nj + j)
+                    acc[c], acc[c + 1], acc[d], acc[d + 1] = multiply_add(
+                        acc[c], acc[c + 1], acc[d], acc[d + 1],
                         av[4 * i], av[4 * i + 1], av[4 * i + 2], av[4 * i + 3], bv[2 * j], bv[2 * j + 1],
                     )  # fmt: skip
 
@@ -89,16 +89,16 @@ def tensor(tile: Tile) -> SimpleNamespace:
         store2(address, (v[0], v[1]))
 
     @inline
-    def where(t, run):
-        """Row and first column of a run of 2 results: acc[2 * run : 2 * run + 2]."""
-        warp, lane = t // 32, t % 32
-        i, j, half = run // 2 // nj, run // 2 % nj, run % 2
-        row = warp // warps_across * tm + 16 * i + 8 * half + lane // 4
-        return row, warp % warps_across * tn + 8 * j + lane % 4 * 2
+    def row_of(t, i):
+        return t // 32 // warps_across * tm + 8 * i + t % 32 // 4
+
+    @inline
+    def col_of(t, j):
+        return t // 32 % warps_across * tn + 8 * j + t % 4 * 2
 
     return SimpleNamespace(
-        results=4 * mi * nj, runs=2 * mi * nj, width=2, a_count=4 * a_chunks, b_count=b_count,
+        results=4 * mi * nj, rows=2 * mi, cols=nj, width=2, a_count=4 * a_chunks, b_count=b_count,
         buffer_bytes=buffer_bytes, shared_bytes=2 * buffer_bytes,
-        a_numbers=np.int32, fetch_a=fetch_a, put_a=put_a, put_b=put_b, multiply=multiply, gather=gather, where=where,
-        store_run=store_run,
+        a_numbers=np.int32, fetch_a=fetch_a, put_a=put_a, put_b=put_b, multiply=multiply, gather=gather,
+        row_of=row_of, col_of=col_of, store_run=store_run,
     )  # fmt: skip

@@ -9,7 +9,16 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from tinycnn.kernels.cuda.simt import cuda, inline, load4, load_shared4, store4, store_shared, store_shared4
+from tinycnn.kernels.cuda.simt import (
+    cuda,
+    inline,
+    load4,
+    load_shared4,
+    store4,
+    store_shared,
+    store_shared4,
+    unrolled,
+)
 from tinycnn.kernels.cuda.tuning import Tile
 
 WARP_ROWS, WARP_COLS = 4, 8  # threads of a warp
@@ -27,10 +36,14 @@ def simt(tile: Tile) -> SimpleNamespace:
 
     @inline
     def place(t):
-        """Row and column of a thread in the grid, by 4 x 8 threads a warp, and its group."""
+        """Row and column of a thread in the grid, by 4 x 8 threads a warp, and its group.
+
+        Neighbouring lanes share a column, those two apart a row: so halves of a warp are served together.
+        """
         warp, lane = t // 32, t % 32
         group, warp = warp // (rows * cols // 32), warp % (rows * cols // 32)
-        return warp // warp_cols * WARP_ROWS + lane // 8, warp % warp_cols * WARP_COLS + lane % 8, group
+        row, col = lane % 2 + lane // 16 * 2, lane // 2 % 8
+        return warp // warp_cols * WARP_ROWS + row, warp % warp_cols * WARP_COLS + col, group
 
     @inline
     def fetch_a(a, address, t):
@@ -49,22 +62,29 @@ def simt(tile: Tile) -> SimpleNamespace:
             store_shared(address + 4 * n * i, b[i])
 
     @inline
-    def multiply(buffer, t, acc):
-        row, col, group = place(t)
+    def update(k_row, state):
+        """acc += av bv, one row of A and B in shared memory."""
+        a, b, acc = state
         av = cuda.local.array(tm, np.float32)
         bv = cuda.local.array(tn, np.float32)
+        for i in range(i4s):
+            at = a + 4 * (k_row * m + 4 * rows * i)
+            av[4 * i], av[4 * i + 1], av[4 * i + 2], av[4 * i + 3] = load_shared4(at)
+        for j in range(j4s):
+            at = b + 4 * (k_row * n + 4 * cols * j)
+            bv[4 * j], bv[4 * j + 1], bv[4 * j + 2], bv[4 * j + 3] = load_shared4(at)
+        for i in range(tm):
+            for j in range(tn):
+                acc[i * tn + j] += av[i] * bv[j]
+
+    update_all = unrolled(depth, update)
+
+    @inline
+    def multiply(buffer, t, acc):
+        row, col, group = place(t)
         a = buffer + 4 * (group * depth * m + 4 * row)
         b = buffer + a_bytes + 4 * (group * depth * n + 4 * col)
-        for _ in range(depth):
-            for i in range(i4s):
-                av[4 * i], av[4 * i + 1], av[4 * i + 2], av[4 * i + 3] = load_shared4(a + 16 * rows * i)
-            for j in range(j4s):
-                bv[4 * j], bv[4 * j + 1], bv[4 * j + 2], bv[4 * j + 3] = load_shared4(b + 16 * cols * j)
-            for i in range(tm):
-                for j in range(tn):
-                    acc[i * tn + j] += av[i] * bv[j]
-            a += 4 * m
-            b += 4 * n
+        update_all((a, b, acc))
 
     @inline
     def gather(base, t, acc):
@@ -91,16 +111,19 @@ def simt(tile: Tile) -> SimpleNamespace:
         store4(address, (v[0], v[1], v[2], v[3]))
 
     @inline
-    def where(t, run):
-        """Row and first column of a run of 4 results: acc[4 * run : 4 * run + 4]."""
-        row, col, _ = place(t)
-        i, j = run // j4s, run % j4s
-        return i // 4 * 4 * rows + 4 * row + i % 4, 4 * (j * cols + col)
+    def row_of(t, i):
+        row, _, _ = place(t)
+        return i // 4 * 4 * rows + 4 * row + i % 4
+
+    @inline
+    def col_of(t, j):
+        _, col, _ = place(t)
+        return 4 * (j * cols + col)
 
     sums_bytes = 4 * m * n * (groups - 1)
     return SimpleNamespace(
-        results=tm * tn, runs=tm * tn // 4, width=4, a_count=4 * a_chunks, b_count=b_count,
+        results=tm * tn, rows=tm, cols=j4s, width=4, a_count=4 * a_chunks, b_count=b_count,
         buffer_bytes=a_bytes + b_bytes, shared_bytes=max(2 * (a_bytes + b_bytes), sums_bytes),
-        a_numbers=np.float32, fetch_a=fetch_a, put_a=put_a, put_b=put_b, multiply=multiply, gather=gather, where=where,
-        store_run=store_run,
+        a_numbers=np.float32, fetch_a=fetch_a, put_a=put_a, put_b=put_b, multiply=multiply, gather=gather,
+        row_of=row_of, col_of=col_of, store_run=store_run,
     )  # fmt: skip
