@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.kernels.cpu.every import available
 from tests.kernels.cpu.harness import ArrayEmitter, Buffer
 from tinycnn.kernels.cpu import copy, isa
+from tinycnn.kernels.moves import Move, outline
 
 
 @st.composite
@@ -35,14 +36,14 @@ def run(shape, view, name, threads, pad=1):
     whole = np.zeros([n + 2 * pad for n in view(x).shape], np.float32)
     middle = tuple(slice(pad, -pad) for _ in whole.shape)
     whole[middle] = view(x)
-    source, target = copy.outline(shape), copy.outline(whole.shape)
-    move = copy.Move.between(source, view(source), target, target[middle])
-    assert move is not None and move.time_s > 0
+    source, target = outline(shape), outline(whole.shape)
+    move = Move.between(source, view(source), target, target[middle])
+    assert move is not None and copy.time_s(move) > 0
     ins, outs = Buffer(x.nbytes), Buffer(whole.nbytes)
     ins.f32()[:] = x.reshape(-1)
     outs.f32()[:] = 0
     e = ArrayEmitter([ins], [outs], threads)
-    move.emit(e, e.input(0), e.output(), name)
+    copy.emit(e, move, e.input(0), e.output(), name)
     np.testing.assert_array_equal(outs.f32().reshape(whole.shape), whole)
 
 
@@ -72,5 +73,5 @@ def test_large_and_deep(name, threads, shape, view):
 
 
 def test_too_many_axes_are_refused():
-    a = copy.outline((2,) * 7)
-    assert copy.Move.between(a, a.transpose(), a, a) is None
+    a = outline((2,) * 7)
+    assert Move.between(a, a.transpose(), a, a) is None
