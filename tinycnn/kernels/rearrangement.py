@@ -195,7 +195,7 @@ def choice(
     steps = list(STEPS[r.node.kind](r, xs, ys))
     found = [Move.between(s.view if s.input is None else xs[s.input], s.view, ys[s.output], s.place) for s in steps]
     moves = [move for move in found if move is not None]
-    if not 0 < len(moves) == len(steps) <= MOST_STEPS:
+    if not 0 < len(moves) == len(steps) <= max(MOST_STEPS, len(xs), len(ys)):
         return None
     whole = all(m.is_contiguous for m in moves)
     parts = [m.y for m in moves] if r.node.kind == "Concat" and whole else None

@@ -62,17 +62,10 @@ def binary(name: str, function: str, target: str) -> CudaKernel:
 
     def build() -> Callable[..., Any]:
         from tinycnn.kernels.cuda import functions
-        from tinycnn.kernels.cuda.runs import load_run, run, store_run
-        from tinycnn.kernels.cuda.simt import cuda, inline, load, modulo, over
+        from tinycnn.kernels.cuda.runs import digit, load_run, run, store_run
+        from tinycnn.kernels.cuda.simt import cuda, inline, load
 
         f, act = inline(formulas()[name]), functions.formulas()[function]
-
-        @inline
-        def digit(rest, d):
-            """Without a division along dimensions that do not exist."""
-            if d == 1:
-                return rest, np.int64(0)
-            return over(rest, d), modulo(rest, d)
 
         @inline
         def fetch(v, address, kind, at, left):
