@@ -11,8 +11,8 @@ from tests.kernels.cuda.touched import check_ranges
 from tinycnn.ops import REGISTRY
 
 MORE = [
-    ("Concat", {"axis": 1}, [(2, 1, 3)] * 40, None),
-    ("Split", {"axis": 1, "num_outputs": 40}, [(2, 40, 3)], [None]),
+    ("Concat", {"axis": -1}, [(5, 3, 4), (5, 3, 8), (5, 3, 4)], None),
+    ("Concat", {"axis": 2}, [(2, 3, k, 2) for k in (1, 3, 2, 1, 1, 4, 1, 2, 3)], None),
     ("Gather", {"axis": 1}, [(2, 80, 4)], [np.arange(80).reshape(2, 40).T.reshape(-1) ** 2 % 80]),
     ("Gather", {"axis": -2}, [(3, 5, 3)], [ints(4, 1, -5, 3)]),
     ("Transpose", {"perm": (2, 1, 0)}, [(33, 3, 35)], []),
@@ -81,6 +81,7 @@ TOUCHED = [
     ("Transpose", {"perm": (0, 2, 1)}, [(1, 9, 8)], []),
     ("Slice", {}, [(2, 5, 6)], [ints(-1, 3), ints(-100, 30), ints(1, 2), ints(-2, 1)]),
     ("Concat", {"axis": 1}, [(2, 3, 4), (2, 2, 4)], None),
+    ("Concat", {"axis": 1}, [(2, 3, 3), (2, 2, 3)], None),
     ("Gather", {"axis": 1}, [(2, 5, 6)], [ints(4, 1, 3)]),
     ("Gather", {"axis": 1}, [(2, 5, 3)], [ints(4, 1, 3)]),
 ]
