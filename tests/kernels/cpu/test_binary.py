@@ -7,37 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.cases.broadcast import OPERATORS, PAIRS
 from tests.kernels.cpu.every import outputs, sample
 from tinycnn.kernels.cpu import isa
 from tinycnn.ops import REGISTRY, Activation
-
-OPERATORS = ["Add", "Sub", "Mul", "Div", "Max", "Min", "Pow"]
-PAIRS = [
-    ((), ()),
-    ((), (5,)),
-    ((1,), (1, 1, 1, 1)),
-    ((2, 19, 5, 7), (2, 19, 5, 7)),
-    ((2, 19, 5, 7), (1, 19, 1, 1)),
-    ((2, 19, 5, 7), (2, 19, 1, 1)),
-    ((2, 19, 1, 1), (2, 19, 5, 7)),
-    ((2, 19, 5, 7), (2, 1, 5, 7)),
-    ((2, 1, 5, 7), (1, 19, 1, 1)),
-    ((2, 19, 5, 7), (19, 1, 1)),
-    ((2, 19, 5, 7), (2, 19, 1, 7)),
-    ((2, 19, 5, 7), (1, 1, 5, 1)),
-    ((2, 19, 5, 7), (7,)),
-    ((2, 19, 5, 7), ()),
-    ((1, 1, 33, 65), (1, 1, 1, 1)),
-    ((2, 32, 4, 4), (32, 1, 1)),
-    ((1, 17, 40, 53), (1, 17, 1, 1)),
-    ((3, 2500), (3, 2500)),
-    ((3, 2500), (3, 1)),
-    ((1, 2500), (3, 1)),
-    ((2, 1, 3, 1, 2, 1), (1, 5, 1, 3, 1, 4)),
-    ((2, 11, 13), (11, 13)),
-    ((2, 37, 3), (2, 37, 1)),
-    ((3, 0, 2), (1, 2)),
-]
 
 
 def check(op, arrays, name, constants=(), rtol=3e-7, expect=True):

@@ -3,34 +3,16 @@
 import numpy as np
 import pytest
 
+from tests.cases.resize import COORDINATES, NEAREST, OTHERS, SCALES, inputs
 from tests.kernels.cpu.every import outputs, sample
 from tests.numerics import ROUNDING, assert_close
 from tinycnn.kernels.cpu import isa
 from tinycnn.ops import REGISTRY
 
-MODES = [
-    "half_pixel",
-    "half_pixel_symmetric",
-    "pytorch_half_pixel",
-    "align_corners",
-    "asymmetric",
-    "tf_half_pixel_for_nn",
-]
-NEAREST = ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"]
-
-
-def inputs(x, scales=None, sizes=None):
-    return [
-        x,
-        None,
-        None if scales is None else np.array(scales, np.float32),
-        None if sizes is None else np.array(sizes, np.int64),
-    ]
-
 
 @pytest.mark.parametrize("name", isa.ISAS)
 @pytest.mark.parametrize("nearest_mode", NEAREST)
-@pytest.mark.parametrize("coordinates", MODES)
+@pytest.mark.parametrize("coordinates", COORDINATES)
 def test_nearest_is_exact(name, coordinates, nearest_mode):
     op = REGISTRY["Resize"](coordinate_transformation_mode=coordinates, nearest_mode=nearest_mode)
     arrays = inputs(sample((2, 19, 5, 7)), sizes=(2, 19, 13, 4))
@@ -40,7 +22,7 @@ def test_nearest_is_exact(name, coordinates, nearest_mode):
 
 @pytest.mark.parametrize("name", isa.ISAS)
 @pytest.mark.parametrize("exclude", [0, 1])
-@pytest.mark.parametrize("coordinates", MODES)
+@pytest.mark.parametrize("coordinates", COORDINATES)
 @pytest.mark.parametrize("size", [(2, 19, 13, 4), (2, 19, 1, 21)], ids=str)
 def test_linear_rounds_a_few_times(name, coordinates, exclude, size):
     op = REGISTRY["Resize"](mode="linear", coordinate_transformation_mode=coordinates, exclude_outside=exclude)
@@ -52,9 +34,7 @@ def test_linear_rounds_a_few_times(name, coordinates, exclude, size):
 
 @pytest.mark.parametrize("name", isa.ISAS)
 @pytest.mark.parametrize("mode", ["nearest", "linear"])
-@pytest.mark.parametrize(
-    "shape, scales", [((1, 3, 8, 9), (1, 1, 2, 2)), ((2, 5, 11), (1, 1, 2.5)), ((1, 17, 1, 1), (1, 1, 3, 4))], ids=str
-)
+@pytest.mark.parametrize("shape, scales", SCALES, ids=str)
 def test_scales(name, mode, shape, scales):
     op = REGISTRY["Resize"](mode=mode, coordinate_transformation_mode="asymmetric", nearest_mode="floor")
     arrays = inputs(sample(shape), scales=scales)
@@ -66,11 +46,7 @@ def test_scales(name, mode, shape, scales):
     assert layouts == ["blocked", "plain"]
 
 
-@pytest.mark.parametrize(
-    "attributes, sizes",
-    [({"mode": "cubic"}, (1, 3, 8, 9)), ({}, (1, 6, 4, 5)), ({"mode": "linear"}, (2, 3, 4, 5))],
-    ids=str,
-)
+@pytest.mark.parametrize("attributes, sizes", OTHERS, ids=str)
 def test_left_to_the_reference(attributes, sizes):
     arrays = inputs(sample((1, 3, 4, 5)), sizes=sizes)
     assert not list(outputs(REGISTRY["Resize"](**attributes), arrays, "portable", (2, 3)))

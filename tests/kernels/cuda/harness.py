@@ -17,6 +17,7 @@ from tinycnn.kernels.cuda.driver import Backend, open_gpu
 from tinycnn.kernels.cuda.tuning import Tile
 from tinycnn.ops.op import Op
 from tinycnn.planner.lower import Options, make_request, write
+from tinycnn.planner.program import Program
 from tinycnn.planner.select import offers
 from tinycnn.planner.weights import WeightStore
 from tinycnn.runtime.executor_cuda import Executor
@@ -72,9 +73,14 @@ def algorithms(c: Case, target: Device) -> list[str]:
     return list(dict.fromkeys(choice.algorithm for choice in offers(request)))
 
 
+def plan(c: Case, place: str = "simulator", algorithm: str = "", precision: Precision = "f32") -> Program:
+    """The verified program of one algorithm, or of the planner's choice."""
+    options = Options(device(place, precision), 1, {"node": algorithm} if algorithm else {})
+    return write(c.graph, options, WeightStore())
+
+
 def run(c: Case, place: str = "simulator", algorithm: str = "", precision: Precision = "f32") -> list[np.ndarray]:
     """Outputs by one algorithm, or by the planner's choice. The feeds are as they were afterwards."""
-    options = Options(device(place, precision), 1, {"node": algorithm} if algorithm else {})
-    program = write(c.graph, options, WeightStore())
+    program = plan(c, place, algorithm, precision)
     results: list[np.ndarray] = Executor(program, backend(place)).run(list(c.feeds.values()))
     return results

@@ -8,24 +8,14 @@ Both layouts come down to this: the blocked one has the dimensions [n, c / lanes
 import functools
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from tinycnn.kernels.broadcast import FUNCTIONS, NAMES, Operand, Stage, plain_operand, stages, taken_over
 from tinycnn.kernels.cpu import conv
-from tinycnn.kernels.cpu.broadcast import (
-    NUMBER,
-    STREAM,
-    VECTOR,
-    Broadcast,
-    blocked_dims,
-    blocked_strides,
-    contiguous,
-    merge,
-    plain_strides,
-)
+from tinycnn.kernels.cpu.broadcast import NUMBER, STREAM, VECTOR, Runs, blocked_dims, blocked_strides, runs
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.cpu.tuning import CHUNK, transfer_s
 from tinycnn.kernels.kernel import Kernel, Range, fields
@@ -36,7 +26,6 @@ FIELDS = fields(
     "a:addr b:addr y:addr d0 d1 d2 d3 d4 inner last a0 a1 a2 a3 a4 a_run b0 b1 b2 b3 b4 b_run "
     "lo:f32 hi:f32 act:code act_args:addr"
 )
-NAMES = ("add", "sub", "mul", "div", "max", "min", "pow", "prelu")
 
 
 def formulas(lanes: int) -> dict[str, Callable[..., Any]]:
@@ -162,39 +151,24 @@ def kernels(isa: str) -> Iterable[Kernel]:
     return [binary(name, isa) for name in NAMES]
 
 
-@dataclass(frozen=True)
-class Operand:
-    """An input as the kernel reads it: its layout, its strides over the output, its elements if it is constant."""
-
-    index: int
-    layout: Layout
-    strides: tuple[int, ...]
-    value: np.ndarray | None
-
-    def address(self, e: Emitter) -> Ref:
-        value = self.value
-        return e.input(self.index) if value is None else e.weights(f"operand {self.index} {self.layout}", lambda: value)
-
-
 def operand(r: Request, i: int, layout: Layout) -> Operand | None:
     """Input i beside an output in `layout`; None where the kernel cannot read it so."""
-    spec, value, out, lanes = r.inputs[i], r.values[i], r.outputs[0].dims, r.target.lanes
-    if spec is None or (value is None and spec.dtype != np.float32):
-        return None
-    if layout == "plain":
-        packed = None if value is None else np.asarray(value, np.float32)
-        return Operand(i, layout, plain_strides(spec.dims, out), packed)
+    found = plain_operand(r, i)
+    if found is None or layout == "plain":
+        return found
+    spec, value, out, lanes = r.inputs[i], found.value, r.outputs[0].dims, r.target.lanes
+    assert spec is not None
     shape = spec.dims if value is None else (1,) * (len(out) - spec.rank) + spec.dims
-    found = blocked_strides(shape, out, lanes)
-    if found is None:
+    lay = blocked_strides(shape, out, lanes)
+    if lay is None:
         return None
     if value is not None:
-        value = np.asarray(value, np.float32).reshape(shape)
-        value = to_blocked(value, lanes) if found[0] == "blocked" else value
-    return Operand(i, *found, value)
+        value = value.reshape(shape)
+        value = to_blocked(value, lanes) if lay[0] == "blocked" else value
+    return Operand(i, *lay, value)
 
 
-def row(e: Emitter, name: str, a: Ref, b: Ref, y: Ref, lay: Broadcast, epilogue: dict[str, Any], isa: str) -> None:
+def row(e: Emitter, name: str, a: Ref, b: Ref, y: Ref, lay: Runs, epilogue: dict[str, Any], isa: str) -> None:
     """y = f(a, b) over `lay`, whose inner run is cut to chunks where a dimension is left for it."""
     *dims, inner = lay.dims
     strides = [[4 * s for s in each[:-1]] for each in lay.strides]
@@ -209,17 +183,6 @@ def row(e: Emitter, name: str, a: Ref, b: Ref, y: Ref, lay: Broadcast, epilogue:
     for operand_name, each, run in zip("ab", strides, lay.runs, strict=True):
         values |= {f"{operand_name}{i}": s for i, s in enumerate([0] * missing + each)} | {f"{operand_name}_run": run}
     e.row(binary(name, isa), a=a, b=b, y=y, inner=inner, last=last, **values, **epilogue)
-
-
-FUNCTIONS = {
-    "Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div", "Max": "max", "Min": "min", "Pow": "pow", "PRelu": "prelu",
-    "Sum": "add", "Mean": "add",
-}  # fmt: skip
-
-
-def is_square(r: Request) -> bool:
-    exponent = r.values[1] if r.node.kind == "Pow" else None
-    return exponent is not None and exponent.size == 1 and exponent.item() == 2
 
 
 @lowers(*FUNCTIONS)
@@ -242,18 +205,10 @@ def choose(r: Request, layout: Layout, operands: Sequence[Operand]) -> Choice | 
     out, isa = r.outputs[0].dims, r.target
     activation = None if r.node.kind == "PRelu" else r.op.activation
     inputs = [o.layout if o.value is None else None for o in operands]
-    name = FUNCTIONS[r.node.kind]
-    if is_square(r):
-        name, operands = "mul", [operands[0]] * 2
     dims = blocked_dims(out, isa.lanes) if layout == "blocked" else tuple(out)
-    whole = contiguous(dims)
-    lays = [
-        merge(dims, (operands[0].strides if i == 1 else whole, operands[i].strides), isa.lanes)
-        for i in range(1, len(operands))
-    ]
-    if any(len(lay.dims) > OUTER + 1 for lay in lays):
+    rows: list[tuple[Stage, Runs]] = [(stage, runs(stage.lay, isa.lanes)) for stage in stages(r, dims, operands)]
+    if any(len(lay.dims) > OUTER + 1 for _, lay in rows):
         return None
-    mean = merge(dims, (whole, (0,) * len(dims)), isa.lanes) if r.node.kind == "Mean" and lays else None
 
     def emit(e: Emitter) -> None:
         if 0 in dims:
@@ -261,26 +216,14 @@ def choose(r: Request, layout: Layout, operands: Sequence[Operand]) -> Choice | 
         y = e.output()
         none, fused = conv.epilogue(e, None, isa.name), conv.epilogue(e, activation, isa.name)
         a = operands[0].address(e)
-        for lay, b in zip(lays, operands[1:], strict=True):
-            done = lay is lays[-1] and mean is None
-            row(e, name, a, b.address(e), y, lay, fused if done else none, isa.name)
+        for stage, lay in rows:
+            b = stage.b.address(e) if stage.b else e.table(np.array([len(operands)], np.float32))
+            row(e, stage.name, a, b, y, lay, fused if stage is rows[-1][0] else none, isa.name)
             a = y
-        if mean:
-            count = e.table(np.array([len(operands)], np.float32))
-            row(e, "div", a, count, y, mean, fused, isa.name)
 
     nbytes = 4 * math.prod(dims) * (len(operands) + 1)
-    time_s = max(1, len(lays)) * transfer_s(nbytes)
-    if not lays:
+    if not rows:
         return None if activation else Choice("identity", inputs, layout, 0.0, "one operand", emit, view=0)
-    return Choice(name, inputs, layout, time_s, f"{nbytes} bytes", emit, in_place=taken_over(r, layout, operands))
-
-
-def taken_over(r: Request, layout: Layout, operands: Sequence[Operand]) -> int | None:
-    """The operand that the output may overwrite: as large as it, and read no more after the first row."""
-    for o in operands[:2]:
-        spec = r.inputs[o.index]
-        once = len(operands) == 2 or r.node.inputs.count(r.node.inputs[o.index]) == 1
-        if o.value is None and o.layout == layout and spec and spec.size == r.outputs[0].size and once:
-            return o.index
-    return None
+    time_s = max(1, len(operands) - 1) * transfer_s(nbytes)
+    name, taken = rows[0][0].name, taken_over(r, layout, operands)
+    return Choice(name, inputs, layout, time_s, f"{nbytes} bytes", emit, in_place=taken)

@@ -1,30 +1,20 @@
-"""How broadcast operands lie in memory: strides per dimension of the output, merged to as few as possible."""
+"""Broadcasting in vectors: operands of the blocked layout, and how operands go along the inner run."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tinycnn.kernels.broadcast import Broadcast, contiguous
 from tinycnn.kernels.lowering import Layout, blocks
 
 STREAM, NUMBER, VECTOR = range(3)  # how an operand goes along the inner run: on, one number, one vector
 
 
 @dataclass(frozen=True)
-class Broadcast:
-    """dims: outermost first, the last is the inner run; strides: per operand and dimension, in elements."""
+class Runs(Broadcast):
+    """The last dimension is the inner run; runs: how each operand goes along it."""
 
-    dims: tuple[int, ...]
-    strides: tuple[tuple[int, ...], ...]
     runs: tuple[int, ...]
-
-
-def contiguous(shape: Sequence[int], step: int = 1) -> tuple[int, ...]:
-    """Strides in elements, 0 along dimensions of size 1."""
-    return tuple(0 if d == 1 else step * math.prod(shape[i + 1 :]) for i, d in enumerate(shape))
-
-
-def plain_strides(shape: Sequence[int], out: Sequence[int]) -> tuple[int, ...]:
-    return (0,) * (len(out) - len(shape)) + contiguous(shape)
 
 
 def blocked_dims(out: Sequence[int], lanes: int) -> tuple[int, ...]:
@@ -48,26 +38,15 @@ def blocked_strides(shape: Sequence[int], out: Sequence[int], lanes: int) -> tup
     return "blocked", (*contiguous((n, blocks(c, lanes), *spatial), lanes), 1)
 
 
-def merge(dims: Sequence[int], strides: Sequence[Sequence[int]], lanes: int) -> Broadcast:
-    """Joins neighbouring dimensions along which every operand goes on evenly, and drops those of size 1."""
-    shape: list[int] = []
-    steps: list[list[int]] = []  # per dimension, per operand
-    for d, *step in zip(dims, *strides, strict=True):
-        if d == 1:
-            continue
-        if shape and all(outer == inner * d for outer, inner in zip(steps[-1], step, strict=True)):
-            shape[-1], steps[-1] = shape[-1] * d, step
-        else:
-            shape.append(d)
-            steps.append(step)
-    if not shape:
-        shape, steps = [1], [[1] * len(strides)]
-    runs = [STREAM if step else NUMBER for step in steps[-1]]
+def runs(lay: Broadcast, lanes: int) -> Runs:
+    """Pixels of a channel block are one run, where each operand goes on, or repeats a vector, from one to the next."""
+    shape, steps = list(lay.dims), [list(step) for step in zip(*lay.strides, strict=True)]
+    found = [STREAM if step else NUMBER for step in steps[-1]]
     if shape[-1] == lanes and len(shape) > 1:
         repeats = [outer == 0 and inner == 1 for outer, inner in zip(steps[-2], steps[-1], strict=True)]
         goes_on = [outer == inner * lanes for outer, inner in zip(steps[-2], steps[-1], strict=True)]
         if all(r or g for r, g in zip(repeats, goes_on, strict=True)):
-            runs = [VECTOR if r else run for r, run in zip(repeats, runs, strict=True)]
+            found = [VECTOR if r else run for r, run in zip(repeats, found, strict=True)]
             shape[-2:] = [shape[-2] * lanes]
             del steps[-2]
-    return Broadcast(tuple(shape), tuple(zip(*steps, strict=True)), tuple(runs))
+    return Runs(tuple(shape), tuple(zip(*steps, strict=True)), tuple(found))

@@ -1,23 +1,17 @@
-"""Strided copies: any element order that NumPy can express as a view, in up to six axes."""
+"""Strided copies on vectors of elements."""
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Literal
-
-import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from tinycnn.kernels.cpu import tuning
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
 from tinycnn.kernels.lowering import Emitter, Ref
+from tinycnn.kernels.moves import RANK, Axis, Move
 
 Way = Literal["rows", "tiles"]
-Axis = tuple[int, int, int]  # elements, bytes from one to the next in the source, and in the target
-
-RANK = 6
 AXES = " ".join(
     f"{name}{i}{kind}" for name, kind in (("n", ""), ("x", ":signed"), ("y", ":signed")) for i in range(RANK)
 )
@@ -108,76 +102,32 @@ def kernels(isa: str) -> Iterable[Kernel]:
     yield copy("tiles", isa)
 
 
-def outline(shape: Sequence[int]) -> np.ndarray:
-    """An array of this shape that has strides and an address, but no memory: for making views, never for reading."""
-    strides = np.append(np.cumprod(shape[:0:-1], dtype=np.int64)[::-1], 1)[-len(shape) :] * 4 if len(shape) else ()
-    return as_strided(np.empty(1, np.float32), shape, tuple(int(s) for s in strides))
+def plan(move: Move) -> tuple[Way, list[Axis]]:
+    axes = list(move.axes)
+    n, sx, sy = axes[-1] if axes else (1, 4, 4)
+    columns = [a for a in axes[:-1] if a[1] == 4]
+    if sx != 4 and sy == 4 and n > 1 and columns:
+        axes.remove(columns[-1])
+        axes.insert(-1, columns[-1])
+        return "tiles", axes
+    return "rows", axes
 
 
-def position(view: np.ndarray, of: np.ndarray) -> int:
-    """Bytes from the first element of an array to that of a view of it."""
-    return int(view.__array_interface__["data"][0] - of.__array_interface__["data"][0])
+def emit(e: Emitter, move: Move, x: Ref, y: Ref, isa: str) -> None:
+    way, axes = plan(move)
+    if not move.size:
+        return
+    if not axes or (way == "rows" and axes[-1][2] != 4):
+        axes.append((1, 4, 4))
+    axes = [(1, 0, 0)] * (RANK - len(axes)) + axes
+    e.row(copy(way, isa), x=x + move.x, y=y + move.y, **slots(way, axes[-RANK:]))
 
 
-def collapse(axes: Iterable[Axis]) -> list[Axis]:
-    """The same copy with the fewest axes, the target's widest stride first."""
-    result: list[Axis] = []
-    for n, sx, sy in sorted((a for a in axes if a[0] != 1), key=lambda a: -abs(a[2])):
-        if result and result[-1][1:] == (n * sx, n * sy):
-            result[-1] = (result[-1][0] * n, sx, sy)
-        else:
-            result.append((n, sx, sy))
-    return result
-
-
-@dataclass(frozen=True)
-class Move:
-    """A copy of `axes`, from x bytes into a source to y bytes into a target."""
-
-    axes: tuple[Axis, ...]
-    x: int
-    y: int
-
-    @classmethod
-    def between(cls, source: np.ndarray, view: np.ndarray, target: np.ndarray, place: np.ndarray) -> "Move | None":
-        """`place`, a view of `target`, becomes `view`, a view of `source`; None if that takes more than RANK axes."""
-        view = np.broadcast_to(view, place.shape)
-        axes = collapse(zip(place.shape, view.strides, place.strides, strict=True))
-        return cls(tuple(axes), position(view, source), position(place, target)) if len(axes) <= RANK else None
-
-    @property
-    def size(self) -> int:
-        return int(np.prod([n for n, _, _ in self.axes], dtype=np.int64))
-
-    @property
-    def is_contiguous(self) -> bool:
-        return all(axis[1:] == (4, 4) for axis in self.axes)
-
-    def plan(self) -> tuple[Way, list[Axis]]:
-        axes = list(self.axes)
-        n, sx, sy = axes[-1] if axes else (1, 4, 4)
-        columns = [a for a in axes[:-1] if a[1] == 4]
-        if sx != 4 and sy == 4 and n > 1 and columns:
-            axes.remove(columns[-1])
-            axes.insert(-1, columns[-1])
-            return "tiles", axes
-        return "rows", axes
-
-    def emit(self, e: Emitter, x: Ref, y: Ref, isa: str) -> None:
-        way, axes = self.plan()
-        if not self.size:
-            return
-        if not axes or (way == "rows" and axes[-1][2] != 4):
-            axes.append((1, 4, 4))
-        axes = [(1, 0, 0)] * (RANK - len(axes)) + axes
-        e.row(copy(way, isa), x=x + self.x, y=y + self.y, **slots(way, axes[-RANK:]))
-
-    @property
-    def time_s(self) -> float:
-        """Predicted seconds on one thread."""
-        way, axes = self.plan()
-        scalar = way == "rows" and axes and axes[-1][1] not in (0, 4)
-        return tuning.transfer_s(8 * self.size) * (4 if scalar else 1)
+def time_s(move: Move) -> float:
+    """Predicted seconds on one thread."""
+    way, axes = plan(move)
+    scalar = way == "rows" and axes and axes[-1][1] not in (0, 4)
+    return tuning.transfer_s(8 * move.size) * (4 if scalar else 1)
 
 
 def slots(way: Way, axes: Sequence[Axis]) -> dict[str, int]:

@@ -1,18 +1,17 @@
-"""Resize to nearest elements or by linear interpolation: where to look is worked out beforehand, axis by axis."""
+"""Resize to nearest elements or by linear interpolation, a vector of channels at once."""
 
 import functools
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from tinycnn.kernels.cpu import tuning
 from tinycnn.kernels.cpu.isa import ISAS
+from tinycnn.kernels.interpolation import MODES, tables
 from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
-from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, can_block, lowers
-
-Mode = Literal["nearest", "linear"]
+from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, lowers
 
 SIZES = "images h w oh ow"
 FIELDS = {
@@ -22,11 +21,10 @@ FIELDS = {
 
 
 @functools.cache
-def resize(mode: Mode, layout: Layout, isa: str) -> Kernel:
+def resize(mode: str, layout: Layout, isa: str) -> Kernel:
     """f32 [images, h, w, lanes] -> [images, oh, ow, lanes]; the plain layout has one lane.
 
-    nearest  int64 rows [oh] and cols [ow] are the input elements that the outputs are
-    linear   int64 rows [oh, 2] and cols [ow, 2] are those that they mix, by f32 weights of the same shapes
+    The tables are those of `interpolation.tables`.
     """
     lanes = ISAS[isa].lanes if layout == "blocked" else 1
     taps = 1 if mode == "nearest" else 2
@@ -78,53 +76,18 @@ def resize(mode: Mode, layout: Layout, isa: str) -> Kernel:
 
 
 def kernels(isa: str) -> Iterable[Kernel]:
-    for mode in ("nearest", "linear"):
+    for mode in MODES:
         for layout in ("blocked", "plain"):
             yield resize(mode, layout, isa)
-
-
-def two_taps(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """int64 and f32 [out, 2]: the two columns of [out, size] that matter in each row, and their weights."""
-    first = (matrix != 0).argmax(1)
-    second = np.minimum(first + 1, matrix.shape[1] - 1)
-    index, rows = np.stack([first, second], 1), np.arange(len(matrix))
-    weights = np.stack([matrix[rows, first], np.where(second > first, matrix[rows, second], 0)], 1)
-    return index.astype(np.int64), weights.astype(np.float32)
-
-
-def tables(r: Request) -> dict[str, np.ndarray] | None:
-    """The arrays of the address fields but x and y; None where another mode is asked for, or channels change."""
-    op, x = r.op, r.inputs[0]
-    assert x is not None
-    if op.mode not in FIELDS or op.coordinate_transformation_mode == "tf_crop_and_resize":
-        return None
-    if any(s is not None and s.size and v is None for s, v in zip(r.inputs[1:], r.values[1:], strict=True)):
-        return None
-    n, c, *spatial = op.plan(x.dims, *op.optional(r.values))
-    if any((axis.size, axis.scale) != (axis.out, 1.0) for axis in (n, c)):
-        return None
-    result: dict[str, np.ndarray] = {"rows": np.zeros(1, np.int64)}
-    if op.mode == "nearest":
-        return result | {
-            name: op.nearest(axis) for name, axis in zip(("rows", "cols")[-len(spatial) :], spatial, strict=True)
-        }
-    result = {"rows": np.zeros((1, 2), np.int64), "row_weights": np.array([[1, 0]], np.float32)}
-    for name, axis in zip(("row", "col")[-len(spatial) :], spatial, strict=True):
-        result[f"{name}s"], result[f"{name}_weights"] = two_taps(op.matrix(axis))
-    return result
 
 
 @lowers("Resize")
 def resizes(r: Request) -> Iterable[Choice]:
     """Images in either layout, by constant scales or sizes."""
-    x, y = r.inputs[0], r.outputs[0]
-    if x is None or not can_block(x) or 0 in x.dims or 0 in y.dims:
-        return
     found = tables(r)
-    if found is None:
-        return
-    for layout in ("blocked", "plain"):
-        yield choice(r, layout, found)
+    if found is not None:
+        yield choice(r, "blocked", found)
+        yield choice(r, "plain", found)
 
 
 def choice(r: Request, layout: Layout, found: dict[str, np.ndarray]) -> Choice:

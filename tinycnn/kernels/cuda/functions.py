@@ -22,7 +22,7 @@ if SIMULATED:
         return call
 
     exp, expm1, log, log1p, tanh = (quiet(f) for f in (np.exp, np.expm1, np.log, np.log1p, np.tanh))
-    sqrt, floor, ceil, rint, power = (quiet(f) for f in (np.sqrt, np.floor, np.ceil, np.rint, np.power))
+    sqrt, floor, ceil, rint, power = (quiet(f) for f in (np.sqrt, np.floor, np.ceil, np.rint, np.float_power))
     erf, divide = quiet(lambda x: math.erf(float(x))), quiet(np.divide)
 else:
     from numba.cuda import libdevice
