@@ -159,12 +159,11 @@ def conv(tile: Tile, function: str, target: str) -> CudaKernel:
                 acc[i] = f32(0)
             area, plane, pixels = oh * ow, 4 * h * wd, images * oh * ow
             group, split = over(i64(cuda.blockIdx.z), splits), modulo(i64(cuda.blockIdx.z), splits)
-            first_row, first_col = i64(cuda.blockIdx.y) * m, i64(cuda.blockIdx.x) * n
             chunks = over(ci + k - 1, k)
             steps = kh * kw * chunks
             first, last = over(steps * split, splits), over(steps * (split + 1), splits)
             weights = w + (group * over(co + m - 1, m) + i64(cuda.blockIdx.y)) * steps * a_bytes
-            p = first_col + modulo(t, n)
+            p = i64(cuda.blockIdx.x) * n + modulo(t, n)
             image, q = over(p, area), modulo(p, area)
             iy, ix = over(q, ow) * sh - pt, modulo(q, ow) * sw - pl
             rows_inside = taps_inside(iy, dh, kh, h) if p < pixels else i64(0)
@@ -205,8 +204,8 @@ def conv(tile: Tile, function: str, target: str) -> CudaKernel:
                 residual = r + 4 * group * co * oh * ow if r != 0 else i64(0)
                 biases = b + 4 * group * co if b != 0 else i64(0)
                 columns(
-                    (thread_x(), acc, block_y() * m, block_x() * n, co, groups * co, images * oh * ow, oh * ow, splits == 1,
-                     biases, residual, part, alpha, beta)
+                    (thread_x(), acc, block_y() * m, block_x() * n, co, groups * co, images * oh * ow, oh * ow,
+                     splits == 1, biases, residual, part, alpha, beta)
                 )  # fmt: skip
 
         return kernel

@@ -42,7 +42,7 @@ def inline(function: Callable[..., Any]) -> Any:
 
 
 def unrolled(count: int, body: Callable[..., Any], *bound: int) -> Any:
-    """Function (state) that calls body(*bound, 0, state), ..., body(*bound, count - 1, state), however long that becomes:
+    """Function (state) that calls body(*bound, 0, state), ..., body(*bound, count - 1, state), however long it becomes:
     compilers leave long loops rolled, and local arrays stay in registers only where every index is a constant."""
     calls = (f"    body({', '.join(map(str, (*bound, i)))}, state)" for i in range(count))
     scope: dict[str, Any] = {"body": body}
