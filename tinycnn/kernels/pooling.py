@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from tinycnn.kernels.convolution import pair
+from tinycnn.kernels.convolution import pair, steps
 from tinycnn.kernels.lowering import Request, can_block
 
 Function = Literal["max", "avg"]
@@ -23,13 +23,13 @@ def geometry(r: Request) -> dict[str, int] | None:
     x, y, op = r.inputs[0], r.outputs[0], r.op
     if not can_block(x) or x is None or 0 in x.dims or 0 in y.dims or any(r.node.outputs[1:]):
         return None
-    kh, kw = pair(op.kernel_shape, 1)
-    sh, sw = pair(op.strides, 1)
-    dh, dw = pair(op.dilations, 1)
     pads = op.pads or (0,) * 4
     pt, pl, pb, pr = pads if len(pads) == 4 else (0, pads[0], 0, pads[1])
     h, w = (1, *x.dims[2:])[-2:]
     oh, ow = (1, *y.dims[2:])[-2:]
+    kh, kw = pair(op.kernel_shape, 1)
+    sh, sw = steps(op.strides, (oh, ow))
+    dh, dw = steps(op.dilations, (kh, kw))
     counted = (pt, pl, pb, pr) if function(r) == "avg" and op.count_include_pad else (0, 0, 0, 0)
     sizes = {"h": h, "w": w, "oh": oh, "ow": ow, "kh": kh, "kw": kw, "sh": sh, "sw": sw, "dh": dh, "dw": dw}
     return sizes | {"pt": pt, "pl": pl} | dict(zip(("ct", "cl", "cb", "cr"), counted, strict=True))

@@ -77,3 +77,7 @@ ROW_S = 2e-6
 def transfer_s(nbytes: int) -> float:
     """Predicted seconds to move `nbytes`, read and written together."""
     return ROW_S + nbytes / MEMORY_BANDWIDTH
+
+
+# Pooling windows with kernels of their own: size, stride, and rows of outputs that a thread computes.
+POOL_WINDOWS = ((2, 2, 1), (3, 1, 4), (3, 2, 2))
