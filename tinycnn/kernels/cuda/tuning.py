@@ -81,3 +81,6 @@ def transfer_s(nbytes: int) -> float:
 
 # Pooling windows with kernels of their own: size, stride, and rows of outputs that a thread computes.
 POOL_WINDOWS = ((2, 2, 1), (3, 1, 4), (3, 2, 2))
+
+# Channels that LRN sums up, with kernels of their own.
+LRN_SIZES = (5,)
