@@ -46,6 +46,12 @@ def pair(values: tuple[int, ...], default: int) -> tuple[int, int]:
     return (default, values[0]) if len(values) == 1 else (values[0], values[1])
 
 
+def steps(values: tuple[int, ...], counts: tuple[int, int]) -> tuple[int, int]:
+    """Strides of so many outputs or dilations of so many taps, (h, w): a step of one says nothing, however large."""
+    h, w = (step if count > 1 else 1 for step, count in zip(pair(values, 1), counts, strict=True))
+    return h, w
+
+
 def problem(r: Request) -> ConvProblem | None:
     """The problem of a Conv request; None unless f32, 1-d or 2-d, with constant weights and bias."""
     x, w, y, op = r.inputs[0], r.values[1], r.outputs[0], r.op
@@ -60,9 +66,8 @@ def problem(r: Request) -> ConvProblem | None:
     h, width = (1, *xs)[-2:]
     oh, ow = (1, *ys)[-2:]
     kh, kw = (1, *w.shape[2:])[-2:]
-    # A stride of one output, and a dilation of one tap, say nothing, however large.
-    sh, sw = (s if out > 1 else 1 for s, out in zip(pair(op.strides, 1), (oh, ow), strict=True))
-    dh, dw = (d if k > 1 else 1 for d, k in zip(pair(op.dilations, 1), (kh, kw), strict=True))
+    sh, sw = steps(op.strides, (oh, ow))
+    dh, dw = steps(op.dilations, (kh, kw))
     pads = op.pads or (0,) * (2 * len(xs))
     pt, pl, pb, pr = pads if len(pads) == 4 else (0, pads[0], 0, pads[1])
     return ConvProblem(n, ci, h, width, co, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, pb, pr, op.group)

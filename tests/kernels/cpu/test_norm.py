@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
+from tests.cases.norm import GROUPS, LAYERS, NEIGHBOURS, SHAPES
 from tests.kernels.cpu.every import outputs, sample
 from tests.numerics import ROUNDING, assert_close
 from tinycnn.kernels.cpu import isa
 from tinycnn.ops import REGISTRY
-
-SHAPES = [(2, 19, 5, 7), (1, 16, 33, 31), (3, 5, 1, 1), (2, 37, 11), (1, 4, 2, 3, 5), (1, 6, 1, 9)]
 
 
 def check(op, arrays, name, constants=(1, 2)):
@@ -41,25 +40,14 @@ def test_a_mean_far_from_zero_and_millions_of_small_deviations_cost_no_accuracy(
 
 
 @pytest.mark.parametrize("name", isa.ISAS)
-@pytest.mark.parametrize("shape, groups", [((2, 18, 5, 7), 3), ((1, 16, 33, 31), 16), ((3, 6), 2), ((2, 8, 1, 1), 1)])
+@pytest.mark.parametrize("shape, groups", GROUPS)
 def test_group_normalization(shape, groups, name):
     arrays = [sample(shape) * 3 + 5, sample(shape[1:2], 1), sample(shape[1:2], 2)]
     check(REGISTRY["GroupNormalization"](num_groups=groups, epsilon=1e-3), arrays, name)
 
 
 @pytest.mark.parametrize("name", isa.ISAS)
-@pytest.mark.parametrize(
-    "shape, axis, scale, bias",
-    [
-        ((2, 5, 33), -1, (33,), (33,)),
-        ((2, 5, 33), -1, (1, 1, 33), ()),
-        ((2, 5, 33), 1, (5, 33), (33,)),
-        ((2, 5, 33), 1, (5, 1), None),
-        ((2, 5, 33), 0, (33,), (2, 5, 1)),
-        ((7, 768), -1, (768,), None),
-        ((3, 1), -1, (1,), (1,)),
-    ],
-)
+@pytest.mark.parametrize("shape, axis, scale, bias", LAYERS)
 def test_layer_normalization(shape, axis, scale, bias, name):
     arrays = [sample(shape), sample(scale, 1), None if bias is None else sample(bias, 2)]
     check(REGISTRY["LayerNormalization"](axis=axis), arrays, name)
@@ -72,7 +60,7 @@ def test_parameters_that_vary_between_rows_have_no_kernel():
 
 @pytest.mark.parametrize("name", isa.ISAS)
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 8])
-@pytest.mark.parametrize("shape", [(2, 19, 5, 7), (1, 3, 9, 11), (1, 32, 6, 6), (2, 37, 11), (1, 1, 1, 1)], ids=str)
+@pytest.mark.parametrize("shape", NEIGHBOURS, ids=str)
 def test_lrn(shape, size, name):
     op = REGISTRY["LRN"](size=size, alpha=0.02, beta=0.75, bias=2.0)
     x = 10 * sample(shape)

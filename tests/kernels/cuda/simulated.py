@@ -1,6 +1,13 @@
-"""A device without a GPU: the host's memory with guard zones, and Numba's simulator to run kernels."""
+"""A device without a GPU: the host's memory with guard zones, and Numba's simulator to run kernels.
 
+The threads of a block run one at a time, from one barrier to the next, in an order that changes every time: a result
+that depends on the order shows. Numba's own threads compete for Python's one interpreter and take ten times as long.
+"""
+
+import random
+import threading
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -26,9 +33,46 @@ class SimulatedWork:
         self.backend.check()
 
 
+def in_turn() -> Any:
+    """Numba's manager of a simulated block, with its threads in turn."""
+    from numba.cuda.simulator.kernel import BlockManager, BlockThread
+
+    class Thread(BlockThread):
+        def run(self) -> None:
+            self.turn = threading.Semaphore(0)
+            self.syncthreads()
+            super().run()
+            self._manager.turn.release()
+
+        def syncthreads(self) -> None:
+            self._manager.waiting.append(self)
+            self._manager.turn.release()
+            self.turn.acquire()
+
+    class Manager(BlockManager):
+        def run(self, grid_point: Sequence[int], *args: Any) -> None:
+            self.turn, self.waiting, order = threading.Semaphore(0), [], random.Random(0)
+            for point in np.ndindex(*self._block_dim):
+                Thread(lambda: self._f(*args), self, grid_point, point, False).start()
+                self.turn.acquire()
+            while self.waiting:
+                threads, self.waiting = self.waiting, []
+                order.shuffle(threads)
+                for thread in threads:
+                    thread.turn.release()
+                    self.turn.acquire()
+                    if thread.exception:
+                        raise thread.exception[0].with_traceback(thread.exception[1])
+                assert len(self.waiting) in (0, len(threads)), "some threads of a block missed a barrier"
+
+    return Manager
+
+
 def launch(task: Launch) -> None:
     from numba import cuda
+    from numba.cuda.simulator import kernel
 
+    kernel.BlockManager = in_turn()
     arguments = [
         float(slot.view(np.float32)[0]) if f.kind == "f32" else int(slot[0])
         for f, slot in zip(task.kernel.fields, task.slots.reshape(-1, 1), strict=True)

@@ -17,6 +17,7 @@ from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.cpu.tuning import transfer_s
 from tinycnn.kernels.kernel import Kernel, Range, fields, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, can_block, lowers
+from tinycnn.kernels.normalization import KINDS, parameters, rows
 
 BLOCKED = fields("x:addr scale:addr bias:addr y:addr n c pixels epsilon:f32")
 PLAIN = fields("x:addr scale:addr bias:addr y:addr rows period channels pixels epsilon:f32")
@@ -199,32 +200,7 @@ def kernels(isa: str) -> Iterable[Kernel]:
     yield normalize_plain(isa)
 
 
-def rows(r: Request, x: tuple[int, ...]) -> dict[str, int]:
-    """The operator as rows of the plain kernel."""
-    if r.node.kind == "LayerNormalization":
-        axis = r.op.axis % len(x)
-        return {"rows": math.prod(x[:axis]), "period": 1, "channels": math.prod(x[axis:]), "pixels": 1}
-    n, c, *spatial = x
-    g = c if r.node.kind == "InstanceNormalization" else r.op.num_groups
-    return {"rows": n * g, "period": g, "channels": c // g, "pixels": math.prod(spatial)}
-
-
-def parameters(r: Request, x: tuple[int, ...], length: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Scale and bias, one number for each of `length`; None where they are no constants or vary between rows."""
-    shape = x[r.op.axis % len(x) :] if r.node.kind == "LayerNormalization" else (length,)
-    scale, bias = r.values[1], (*r.values, None)[2]
-    if scale is None or (bias is None and len(r.inputs) > 2 and r.inputs[2] is not None):
-        return None
-    arrays = [scale, np.zeros(1, np.float32) if bias is None else bias]
-    surplus = [a.shape[: max(0, a.ndim - len(shape))] for a in arrays]
-    if any(set(each) - {1} for each in surplus):
-        return None
-    flat = [a.reshape(a.shape[len(each) :]).astype(np.float32) for a, each in zip(arrays, surplus, strict=True)]
-    factors, shifts = (np.ascontiguousarray(np.broadcast_to(a, shape)).reshape(-1) for a in flat)
-    return factors, shifts
-
-
-@lowers("InstanceNormalization", "GroupNormalization", "LayerNormalization")
+@lowers(*KINDS)
 def lower(r: Request) -> Iterable[Choice]:
     x = r.inputs[0]
     if x is None or x.dtype != np.float32 or x.size == 0:

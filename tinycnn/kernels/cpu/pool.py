@@ -3,20 +3,18 @@
 import functools
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from tinycnn.kernels.convolution import pair
+from tinycnn.kernels import pooling
 from tinycnn.kernels.cpu import tuning
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields, require_positive
-from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, can_block, lowers
+from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, lowers
+from tinycnn.kernels.pooling import GEOMETRY, Function
 
-Function = Literal["max", "avg"]
-
-# Taps in the first ct rows above, cb below, cl left and cr right of the image count for an average, as zeros.
-FIELDS = fields("x:addr y:addr images h w oh ow kh kw sh sw dh dw pt:signed pl:signed ct cl cb cr")
+FIELDS = fields(f"x:addr y:addr images {GEOMETRY}")
 
 
 @functools.cache
@@ -160,29 +158,11 @@ def kernels(isa: str) -> Iterable[Kernel]:
             yield pool(function, layout, isa)
 
 
-def geometry(r: Request, include_pad: bool) -> dict[str, int] | None:
-    """Values of the fields after `images`; None unless the input is f32, 1-d or 2-d, and no axis is empty."""
-    x, y, op = r.inputs[0], r.outputs[0], r.op
-    if not can_block(x) or x is None or 0 in x.dims or 0 in y.dims:
-        return None
-    kh, kw = pair(op.kernel_shape, 1)
-    sh, sw = pair(op.strides, 1)
-    dh, dw = pair(op.dilations, 1)
-    pads = op.pads or (0,) * 4
-    pt, pl, pb, pr = pads if len(pads) == 4 else (0, pads[0], 0, pads[1])
-    h, w = (1, *x.dims[2:])[-2:]
-    oh, ow = (1, *y.dims[2:])[-2:]
-    counted = (pt, pl, pb, pr) if include_pad else (0, 0, 0, 0)
-    sizes = {"h": h, "w": w, "oh": oh, "ow": ow, "kh": kh, "kw": kw, "sh": sh, "sw": sw, "dh": dh, "dw": dw}
-    return sizes | {"pt": pt, "pl": pl} | dict(zip(("ct", "cl", "cb", "cr"), counted, strict=True))
-
-
 @lowers("MaxPool", "AveragePool")
 def windows(r: Request) -> Iterable[Choice]:
-    """Both layouts; not where the indices of the maxima are wanted."""
-    function: Function = "max" if r.node.kind == "MaxPool" else "avg"
-    values = geometry(r, function == "avg" and bool(r.op.count_include_pad))
-    if values is None or any(r.node.outputs[1:]):
+    """Both layouts."""
+    function, values = pooling.function(r), pooling.geometry(r)
+    if values is None:
         return
     n, c = r.outputs[0].dims[:2]
     for layout in ("blocked", "plain"):

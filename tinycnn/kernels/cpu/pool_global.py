@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from tinycnn.kernels import pooling
 from tinycnn.kernels.cpu import tuning
 from tinycnn.kernels.cpu.isa import ISAS
-from tinycnn.kernels.cpu.pool import Function
 from tinycnn.kernels.kernel import Kernel, Range, fields
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocked_size, blocks, can_block, lowers
+from tinycnn.kernels.pooling import Function
 
 
 @functools.cache
@@ -112,13 +113,12 @@ def whole_images(r: Request) -> Iterable[Choice]:
     x = r.inputs[0]
     if x is None or not can_block(x) or 0 in x.dims:
         return
-    function: Function = "max" if r.node.kind == "GlobalMaxPool" else "avg"
     n, c, *spatial = x.dims
     lanes = r.target.lanes
     padded = blocks(c, lanes) * lanes
     ways: tuple[tuple[Layout, Layout], ...] = (("blocked", "plain"), ("blocked", "blocked"), ("plain", "plain"))
     for source, target in ways:
-        kernel = pool(function, source, r.target.name)
+        kernel = pool(pooling.function(r), source, r.target.name)
         width = padded if target == "blocked" else c
         values = {"n": n, "c": width, "pitch": width, "spatial": math.prod(spatial)}
         yield choice(r, kernel, source, target, values)

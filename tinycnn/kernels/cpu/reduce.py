@@ -5,9 +5,8 @@ columns side by side; which of the two depends on the shape alone.
 """
 
 import functools
-import itertools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,11 +18,10 @@ from tinycnn.kernels.cpu.reorder import reorder_row
 from tinycnn.kernels.cpu.tuning import transfer_s
 from tinycnn.kernels.kernel import Kernel, Range, fields
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Ref, Request, blocks, can_block, lowers
-from tinycnn.ops.activation import Activation
+from tinycnn.kernels.reduction import FOLDS, REDUCTIONS, START, Axes, folds, groups, reduced_axes
 
 FIELDS = fields("x:addr y:addr outer axis inner scale:f32 act:code act_args:addr")
 WIDTH = 4
-FOLDS = ("sum", "max", "min", "sum_abs", "sum_square")
 
 
 def ranges(v: SimpleNamespace) -> Iterable[Range]:
@@ -37,7 +35,7 @@ def ranges(v: SimpleNamespace) -> Iterable[Range]:
 def reduce(fold: str, isa: str) -> Kernel:
     """y[outer][inner] = act(scale * fold over the axis of x[outer][axis][inner]), f32; axis >= 1."""
     lanes = ISAS[isa].lanes
-    start = {"max": -np.inf, "min": np.inf}.get(fold, 0.0)
+    start = START[fold]
 
     def build() -> Callable[..., Any]:
         from tinycnn.kernels.cpu import simd
@@ -134,50 +132,14 @@ def kernels(isa: str) -> Iterable[Kernel]:
     return [reduce(fold, isa) for fold in FOLDS]
 
 
-# Fold of the first row, fold of the following ones, and what is done to the result.
-REDUCTIONS: dict[str, tuple[str, str, Activation | None]] = {
-    "ReduceSum": ("sum", "sum", None),
-    "ReduceMean": ("sum", "sum", None),
-    "ReduceMax": ("max", "max", None),
-    "ReduceMin": ("min", "min", None),
-    "ReduceL1": ("sum_abs", "sum", None),
-    "ReduceL2": ("sum_square", "sum", Activation("sqrt")),
-    "ReduceSumSquare": ("sum_square", "sum", None),
-    "ReduceLogSum": ("sum", "sum", Activation("log")),
-}
-
-
-def groups(dims: Sequence[int], axes: Iterable[int]) -> list[tuple[int, bool]]:
-    """Neighbouring dimensions that go together: (size, folded?), those of size 1 left out."""
-    flags = [(d, i in axes) for i, d in enumerate(dims) if d > 1]
-    return [(math.prod(d for d, _ in same), folded) for folded, same in itertools.groupby(flags, lambda pair: pair[1])]
-
-
-def reduced_axes(r: Request) -> tuple[int, ...] | None:
-    """The axes that the operator folds, in order; None where they are not known."""
-    x, given, axes = r.inputs[0], (*r.inputs, None)[1], (*r.values, None)[1]
-    if x is None or (given is not None and axes is None):
-        return None
-    return tuple(sorted(r.op.axes(x.rank, axes)))
-
-
-def emit_rows(e: Emitter, r: Request, x: Ref, y: Ref, shape: list[tuple[int, bool]]) -> None:
-    first, following, finish = REDUCTIONS[r.node.kind]
-    folded = [i for i, (_, fold) in enumerate(shape) if fold]
-    if not folded:
-        shape, folded = [(1, True), *shape], [0]
-    sizes = [d for d, _ in shape]
-    count = math.prod(sizes[i] for i in folded)
-    for i in reversed(folded):
-        outer, axis, inner = math.prod(sizes[:i]), sizes[i], math.prod(sizes[i + 1 :])
-        last = i == folded[0]
-        to = y if last else e.scratch(4 * outer * inner)
+def emit_rows(e: Emitter, r: Request, x: Ref, y: Ref, shape: Axes) -> None:
+    for fold in folds(r.node.kind, shape):
+        to = y if fold.last else e.scratch(4 * fold.outer * fold.inner)
         e.row(
-            reduce(first if i == folded[-1] else following, r.target.name), x=x, y=to, outer=outer, axis=axis,
-            inner=inner, scale=1 / count if last and r.node.kind == "ReduceMean" else 1.0,
-            **routine(e, finish if last else None, r.target.name),
+            reduce(fold.name, r.target.name), x=x, y=to, outer=fold.outer, axis=fold.axis, inner=fold.inner,
+            scale=fold.scale, **routine(e, fold.finish, r.target.name),
         )  # fmt: skip
-        x, sizes[i] = to, 1
+        x = to
 
 
 @lowers(*REDUCTIONS)

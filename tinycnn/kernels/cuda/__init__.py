@@ -15,7 +15,7 @@ from tinycnn.kernels import modules_with_kernels
 if TYPE_CHECKING:
     from tinycnn.kernels.cuda.launch import CudaKernel
 
-COMPILERS = frozenset({"functions", "runs", "simt", "tile_mma", "tile_simt"})
+COMPILERS = frozenset({"functions", "runs", "simt", "tile_mma", "tile_simt", "tree"})
 
 
 @functools.cache

@@ -46,6 +46,15 @@ def cuda_kernel(
     return CudaKernel(f"{name}__{target}", fields(row), build, checked, target, threads, blocks, resident)
 
 
+def takes(kernel: CudaKernel, **numbers: int | float) -> bool:
+    """Whether the kernel can compute a row of these numbers, wherever its addresses lie."""
+    try:
+        list(kernel.ranges(SimpleNamespace(**dict.fromkeys((f.name for f in kernel.fields), 1) | numbers)))
+    except ValueError:
+        return False
+    return True
+
+
 def over(count: int, size: int) -> int:
     """Pieces of `size` that hold `count`."""
     return -(-count // size)

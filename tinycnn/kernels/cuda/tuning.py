@@ -85,3 +85,9 @@ L2_BYTES = 24 << 20
 
 # The tile of products whose operands are both computed.
 MATMUL_TILE = Tile(64, 64, 16, 4, 4, resident=3)
+
+# Pooling windows with kernels of their own: size, stride, and rows of outputs that a thread computes.
+POOL_WINDOWS = ((2, 2, 1), (3, 1, 4), (3, 2, 2))
+
+# Channels that LRN sums up, with kernels of their own.
+LRN_SIZES = (5,)
