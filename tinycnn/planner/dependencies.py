@@ -34,25 +34,23 @@ class History:
                 ]  # fmt: skip
                 return
 
+    def within(self, spans: Sequence[Bytes]) -> list[Segment]:
+        """The segments of these bytes, which begin and end with segments."""
+        return [s for s in self.segments if any(start <= s.start < stop for start, stop in spans)]
+
     def step(self, number: int, reads: Sequence[Bytes], writes: Sequence[Bytes]) -> set[int]:
         """The earlier steps that this one must wait for."""
         waits: set[int] = set()
         for start, stop in (*reads, *writes):
             self.cut(start)
             self.cut(stop)
-        for kind, ranges in (("read", reads), ("write", writes)):
-            for start, stop in ranges:
-                for s in self.segments:
-                    if s.start < stop and start < s.stop:
-                        waits.update({s.writer} - {None}, s.readers if kind == "write" else ())  # type: ignore[arg-type]
-        for start, stop in reads:
-            for s in self.segments:
-                if s.start < stop and start < s.stop:
-                    s.readers.add(number)
-        for start, stop in writes:
-            inside = [s for s in self.segments if s.start < stop and start < s.stop]
-            first = self.segments.index(inside[0]) if inside else 0
-            self.segments[first : first + len(inside)] = [Segment(start, stop, number)] if inside else []
+        for spans, is_write in ((reads, False), (writes, True)):
+            for s in self.within(spans):
+                waits.update({s.writer} - {None}, s.readers if is_write else ())  # type: ignore[arg-type]
+        for s in self.within(reads):
+            s.readers.add(number)
+        for s in self.within(writes):
+            s.writer, s.readers = number, set()
         return waits - {number}
 
 
