@@ -82,16 +82,20 @@ def light_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-def without_cuda(case: type) -> type:
+def marked(case: type) -> type:
+    """Its half for CUDA needs a device; without one it is not even collected."""
     for name in [name for name in vars(case) if name.endswith("_cuda")]:
-        delattr(case, name)
+        if TinyCnnBackend.supports_device("CUDA"):
+            setattr(case, name, pytest.mark.gpu(vars(case)[name]))
+        else:
+            delattr(case, name)
     return case
 
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", RuntimeWarning)  # the suite's own overflows and divisions by zero
     suite = Suite(Judged, __name__, test_kwargs={name: {"atol": 1.0} for name in RANDOM})
-globals().update({name: without_cuda(case) for name, case in suite.test_cases.items()})
+globals().update({name: marked(case) for name, case in suite.test_cases.items()})
 
 
 def test_nothing_is_missing() -> None:

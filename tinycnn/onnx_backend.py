@@ -11,7 +11,9 @@ from onnx import ModelProto
 from onnx.backend.base import Backend, BackendRep, Device, DeviceType
 
 from tinycnn.errors import FeedError
-from tinycnn.session import InferenceSession, SessionOptions
+from tinycnn.session import CPU, CUDA, InferenceSession, SessionOptions, get_available_providers
+
+PROVIDERS = {DeviceType.CPU: [CPU], DeviceType.CUDA: [CUDA, CPU]}
 
 
 class Rep(BackendRep):
@@ -39,7 +41,7 @@ class TinyCnnBackend(Backend):
 
     @classmethod
     def prepare(cls, model: ModelProto, device: str = "CPU", **kwargs: Any) -> Rep:
-        return Rep(InferenceSession(model, SessionOptions(intra_op_num_threads=1)))
+        return Rep(InferenceSession(model, SessionOptions(intra_op_num_threads=1), PROVIDERS[Device(device).type]))
 
     @classmethod
     def run_model(cls, model: ModelProto, inputs: Any, device: str = "CPU", **kwargs: Any) -> tuple[Any, ...]:
@@ -65,7 +67,8 @@ class TinyCnnBackend(Backend):
 
     @classmethod
     def supports_device(cls, device: str) -> bool:
-        return bool(Device(device).type == DeviceType.CPU)
+        """CUDA where there is a device; what it has no kernel for runs on the processor."""
+        return PROVIDERS[Device(device).type][0] in get_available_providers()
 
 
 prepare, run_model, run_node = TinyCnnBackend.prepare, TinyCnnBackend.run_model, TinyCnnBackend.run_node

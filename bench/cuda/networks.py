@@ -1,0 +1,116 @@
+"""tinycnn against PyTorch with cuDNN on a CUDA device: same weights, inputs on the device, CUDA graphs, medians.
+
+    python bench/cuda/networks.py [--networks vgg16 ...] [--batches 1 8 64] [--precisions f32 tf32 bf16] > results.jsonl
+
+PyTorch runs the network with its normalisations folded, channels last and, in f32, also channels first, with cuDNN's
+own search for the fastest algorithm; the best of these counts. TF32 is off for f32. Needs a CUDA device and torch.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from in_torch import OnnxModule
+
+from tinycnn import InferenceSession
+from tinycnn.converters import to_onnx
+from tinycnn.kernels.cuda.driver import open_gpu
+from tinycnn.models import build
+from tinycnn.runtime.executor_cuda import Executor
+
+NETWORKS = ("vgg16", "resnet18", "resnet50", "googlenet", "mobilenet_v1")
+DTYPES = {"f32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
+ROUNDS = 9
+
+
+def median_s(run: Callable[[int], float]) -> float:
+    """Of rounds that take about 20 ms each."""
+    run(1)
+    each = max(1, min(50, int(0.02 / max(run(2), 1e-6))))
+    return statistics.median(run(each) for _ in range(ROUNDS))
+
+
+def ours(name: str, batch: int, precision: str) -> tuple[float, np.ndarray, np.ndarray]:
+    """Seconds of one inference, input and output."""
+    graph = build(name)
+    session = InferenceSession(graph, providers=[("CUDAExecutionProvider", {"precision": precision})])
+    [(feed, spec)] = graph.inputs.items()
+    x = np.random.default_rng(0).standard_normal((batch, *spec.shape[1:]), np.float32)
+    [executor] = session.plan({feed: x.shape}).parts
+    assert isinstance(executor, Executor)
+    [y] = session.run(None, {feed: x})
+    gpu = open_gpu()
+    address = gpu.allocate(x.nbytes)
+    gpu.copy("to device", x.ctypes.data, address, x.nbytes)
+    _, context = executor.take((address,))
+    seconds = median_s(context.work.seconds)
+    gpu.free(address)
+    return seconds, x, y
+
+
+def theirs(module: torch.nn.Module, x: torch.Tensor) -> tuple[float, torch.Tensor]:
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.no_grad(), torch.cuda.stream(side):
+        for _ in range(3):
+            module(x)
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.no_grad(), torch.cuda.graph(graph):
+        y = module(x)
+
+    def run(times: int) -> float:
+        before, after = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        before.record()
+        for _ in range(times):
+            graph.replay()
+        after.record()
+        after.synchronize()
+        return before.elapsed_time(after) * 1e-3 / times
+
+    return median_s(run), y
+
+
+def compare(name: str, batch: int, precision: str) -> dict[str, object]:
+    seconds, x, y = ours(name, batch, precision)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision != "f32"
+    model = to_onnx(InferenceSession(build(name)).network.graph)
+    formats = {"channels last": torch.channels_last}
+    if precision == "f32":
+        formats["channels first"] = torch.contiguous_format
+    found = {}
+    for layout, memory_format in formats.items():
+        module = OnnxModule(model, DTYPES[precision], memory_format)
+        found[layout], reference = theirs(
+            module, torch.from_numpy(x).to("cuda", DTYPES[precision]).to(memory_format=memory_format)
+        )
+    got = reference.float().cpu().numpy().reshape(y.shape)
+    layout = min(found, key=lambda key: found[key])
+    return {
+        "network": name, "batch": batch, "precision": precision, "tinycnn_ms": seconds * 1e3,
+        "torch_ms": found[layout] * 1e3, "torch_layout": layout, "speedup": found[layout] / seconds,
+        "difference": float(np.abs(y - got).max() / np.abs(got).max()),
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--networks", nargs="+", default=NETWORKS)
+    parser.add_argument("--batches", nargs="+", type=int, default=[1, 8, 64])
+    parser.add_argument("--precisions", nargs="+", default=["f32", "tf32", "bf16"])
+    args = parser.parse_args()
+    torch.backends.cudnn.benchmark = True
+    print(open_gpu().title, "PyTorch", torch.__version__, "cuDNN", torch.backends.cudnn.version(), file=sys.stderr)
+    for name in args.networks:
+        for batch in args.batches:
+            for precision in args.precisions:
+                print(json.dumps(compare(name, batch, precision)), flush=True)
+                torch.cuda.empty_cache()
+
+
+if __name__ == "__main__":
+    main()
