@@ -91,3 +91,8 @@ POOL_WINDOWS = ((2, 2, 1), (3, 1, 4), (3, 2, 2))
 
 # Channels that LRN sums up, with kernels of their own.
 LRN_SIZES = (5,)
+
+# Windows of depthwise convolutions with kernels of their own: size, stride, and rows of outputs that a thread computes.
+DEPTHWISE_WINDOWS = ((3, 1, 4), (3, 2, 2), (5, 1, 4), (5, 2, 2), (7, 1, 4))
+# Share of PEAK_MACS that they reach: as many loads as products.
+DEPTHWISE_EFFICIENCY = 0.2
