@@ -1,0 +1,34 @@
+"""Options that several commands take, and what is made of them."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from tinycnn.session import InferenceSession
+
+Shapes = dict[str, tuple[int, ...]]
+
+as_json = click.option("--json", "json", is_flag=True, help="Print JSON for machines.")
+threads_option = click.option("--threads", type=click.IntRange(0), default=0, help="Threads; 0: all granted.")
+shape_option = click.option("--shape", multiple=True, metavar="NAME=1x3x224x224", help="Shape of a symbolic input.")
+dropout_option = click.option("--dropout", type=click.Choice(["identity", "scale"]), default="identity")
+
+
+def parse_shapes(items: tuple[str, ...]) -> Shapes:
+    shapes = {}
+    for item in items:
+        name, _, text = item.rpartition("=")
+        try:
+            shapes[name] = tuple(int(d) for d in text.split("x"))
+        except ValueError:
+            raise click.BadParameter(f"{item!r} is not NAME=1x3x224x224") from None
+        if not name or min(shapes[name]) < 1:
+            raise click.BadParameter(f"{item!r} is not NAME=1x3x224x224")
+    return shapes
+
+
+def open_session(model: str, threads: int = 0, **options: Any) -> "InferenceSession":
+    from tinycnn.session import InferenceSession, SessionOptions
+
+    return InferenceSession(model, SessionOptions(intra_op_num_threads=threads, **options))
