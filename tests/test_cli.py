@@ -16,7 +16,7 @@ from onnx import TensorProto, helper
 import tinycnn
 from tinycnn import knobs
 from tinycnn.cli import main
-from tinycnn.models import card, sample_pictures
+from tinycnn.models import architecture_names, card, sample_pictures
 
 LENET = str(card("lenet5").path)
 MODEL_COMMANDS = ("run", "inspect", "bench", "convert")
@@ -134,6 +134,53 @@ def test_bench_compares_with_onnxruntime() -> None:
     assert told["error"] < 1e-5
     assert min(told["tinycnn_ms"], told["onnxruntime_ms"]) > 0
     assert "speed-up" in invoke("bench", LENET, "--seconds", 0).stdout
+
+
+def test_models_are_listed_with_their_counts() -> None:
+    rows = {row["name"]: row for row in result("models")}
+    assert tuple(rows) == architecture_names()
+    resnet, googlenet = rows["resnet50"], rows["googlenet"]
+    assert (resnet["layers"], resnet["parameters"], resnet["macs"]) == (50, 25_557_032, 3_857_973_248)
+    assert (resnet["year"], resnet["input"], resnet["classes"]) == (2015, [3, 224, 224], 1000)
+    assert googlenet["published"]["macs"] == "1.43 G" and googlenet["published"]["options"] == {"round_up": False}
+    table = invoke("models").stdout
+    assert all(row["paper"] in table and f"{row['parameters']:,}" in table for row in rows.values())
+
+
+def test_a_network_may_be_named_in_place_of_a_file(tmp_path: Path) -> None:
+    done = invoke("inspect", "SqueezeNet-1.1", "--json")
+    assert done.stderr.startswith("squeezenet1.1 by its name: weights drawn at random")
+    summary = json.loads(done.stdout)
+    assert (summary["model"], summary["parameters"], summary["macs"]) == ("squeezenet1.1", 1_235_496, 349_151_936)
+    assert result("run", "nin", "--output", "pool1")["pool1"]["shape"] == [1, 96, 16, 16]
+    assert result("convert", "nin", "-o", tmp_path / "nin.onnx")["nodes"] == 13
+    assert result("inspect", tmp_path / "nin.onnx")["parameters"] == 966_986
+    pytest.importorskip("onnxruntime")
+    assert result("bench", "nin", "--seconds", 0, "--shape", "image=2x3x32x32")["error"] < 1e-5
+
+
+def test_a_name_that_has_trained_weights_elsewhere_says_where() -> None:
+    done = invoke("inspect", "lenet5", "--json")
+    assert LENET in done.stderr
+    assert json.loads(done.stdout)["inputs"] == {"image": "1x1x32x32"}
+
+
+@pytest.mark.parametrize("command", MODEL_COMMANDS)
+def test_a_name_of_no_network(command: str, tmp_path: Path) -> None:
+    told = message(model_command(command, "resnet51", tmp_path))
+    assert "'resnet51'" in told and "resnet50" in told and "resnet152" in told
+
+
+@pytest.mark.parametrize("command", ["run", "inspect", "convert"])
+def test_random_weights_have_no_dropout_to_scale(command: str, tmp_path: Path) -> None:
+    output = ["-o", tmp_path / "out.onnx"] if command == "convert" else []
+    assert "--dropout" in message(invoke(command, "alexnet", "--dropout", "scale", *output))
+
+
+def test_a_file_comes_before_a_network_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "resnet50").write_bytes(Path(LENET).read_bytes())
+    monkeypatch.chdir(tmp_path)
+    assert result("inspect", "resnet50")["parameters"] == 61_706
 
 
 def test_warmup_leaves_nothing_to_compile() -> None:

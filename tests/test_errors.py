@@ -293,6 +293,11 @@ def test_an_option_that_does_not_exist(options: dict[str, Any], culprit: str) ->
         s.run(None, {"image": X})
 
 
+def test_a_graph_has_no_dropout_left_to_decide() -> None:
+    with pytest.raises(OptionError, match="'scale' is for files"):
+        tinycnn.InferenceSession(tinycnn.load(LENET), tinycnn.SessionOptions(dropout="scale"))
+
+
 def test_a_provider_that_does_not_exist() -> None:
     assert tinycnn.get_available_providers()
     with pytest.raises(OptionError, match="TensorrtExecutionProvider"):

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import click
 
 from tinycnn.cli.group import main
-from tinycnn.cli.options import as_json, parse_shapes, shape_option
+from tinycnn.cli.options import as_json, parse_shapes, shape_option, source
 from tinycnn.cli.output import console, emit_json
 
 
@@ -19,7 +19,7 @@ def bench(model: str, seconds: float, shape: tuple[str, ...], threads: int, json
     """Compare with onnxruntime: same inputs, same threads, in turn."""
     from tinycnn.benchmark import compare
 
-    c = compare(model, threads, seconds, parse_shapes(shape))
+    c = compare(source(model), threads, seconds, parse_shapes(shape))
     if json:
         return emit_json(asdict(c))
     from rich.table import Table

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from tinycnn.cli.group import main
-from tinycnn.cli.options import as_json, dropout_option
+from tinycnn.cli.options import as_json, dropout_option, source
 from tinycnn.cli.output import emit_json, print_report
 
 
@@ -22,7 +22,8 @@ def convert(model: str, output: str, report: bool, raw: bool, dropout: str, json
     from tinycnn import passes
     from tinycnn.converters import load_onnx, save_onnx
 
-    graph = load_onnx(model, dropout=dropout)
+    found = source(model, dropout)
+    graph = load_onnx(found, dropout=dropout) if isinstance(found, str) else found
     if not raw:
         graph = passes.run(graph, passes.LOAD)
     save_onnx(graph, output)

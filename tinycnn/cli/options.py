@@ -4,7 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tinycnn.errors import OptionError
+
 if TYPE_CHECKING:
+    from tinycnn.ir import Graph
     from tinycnn.session import InferenceSession
 
 Shapes = dict[str, tuple[int, ...]]
@@ -28,7 +31,24 @@ def parse_shapes(items: tuple[str, ...]) -> Shapes:
     return shapes
 
 
+def source(model: str, dropout: str = "identity") -> "str | Graph":
+    """The file of this name or, where there is none, the network of the package, which stderr then tells."""
+    from tinycnn.models import card, card_names
+    from tinycnn.models.architectures import named
+
+    found = named(model)
+    if found is None:
+        return model
+    if dropout != "identity":
+        raise OptionError(f"--dropout {dropout} is for files: {found.name} by its name has no trained weights to scale")
+    graph = found.build()
+    trained = f"; trained ones are in {card(found.name).path}" if found.name in card_names() else ""
+    click.echo(f"{found.name} by its name: weights drawn at random, seed 0{trained}", err=True)
+    return graph
+
+
 def open_session(model: str, threads: int = 0, **options: Any) -> "InferenceSession":
     from tinycnn.session import InferenceSession, SessionOptions
 
-    return InferenceSession(model, SessionOptions(intra_op_num_threads=threads, **options))
+    found = source(model, options.get("dropout", "identity"))
+    return InferenceSession(found, SessionOptions(intra_op_num_threads=threads, **options))
