@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from onnx import TensorProto, helper
 
 import tinycnn
 from tinycnn.cli import main
+from tinycnn.models import architectures, builder
 from tinycnn.ops import REGISTRY
 
 ROOT = Path(__file__).parents[1]
@@ -34,6 +36,15 @@ def test_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
     [result] = tinycnn.InferenceSession(model).run(None, {"x": value})
     np.testing.assert_array_equal(result, np.tril(np.maximum(value, 0)))
     REGISTRY.pop("Trilu")
+
+
+def test_the_network_of_the_architecture_page() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text("utf-8").partition("## Adding a network")[2].partition("\n## ")[0]
+    names: dict[str, Any] = {**vars(architectures), **vars(builder)}
+    exec("\n".join(line[4:] for line in page.splitlines() if line.startswith("    ")), names)
+    [tiny] = names["NETWORKS"]
+    x = np.zeros((2, *tiny.input), np.float32)
+    assert tinycnn.InferenceSession(tiny.build(num_classes=7)).run(None, {"image": x})[0].shape == (2, 7)
 
 
 def test_the_commands_exist() -> None:
