@@ -159,6 +159,14 @@ def test_a_network_may_be_named_in_place_of_a_file(tmp_path: Path) -> None:
     assert result("bench", "nin", "--seconds", 0, "--shape", "image=2x3x32x32")["error"] < 1e-5
 
 
+def test_a_named_network_is_built_for_the_shape_that_is_asked_for() -> None:
+    summary = result("inspect", "mobilenet_v1_0.25", "--shape", "image=2x3x96x64")
+    assert summary["inputs"] == {"image": "2x3x96x64"} and summary["outputs"] == {"fc": "float32[2x1000]"}
+    assert "layer 'pool5' runs out of pixels" in message(invoke("inspect", "vgg16", "--shape", "image=1x3x16x16"))
+    for shape in ("image=1x1x96x96", "image=1x3", "image=1", "image=1x3x8x8x8"):
+        assert invoke("inspect", "mobilenet_v1_0.25", "--shape", shape).exit_code == 2
+
+
 def test_a_name_that_has_trained_weights_elsewhere_says_where() -> None:
     done = invoke("inspect", "lenet5", "--json")
     assert LENET in done.stderr

@@ -19,7 +19,8 @@ def bench(model: str, seconds: float, shape: tuple[str, ...], threads: int, json
     """Compare with onnxruntime: same inputs, same threads, in turn."""
     from tinycnn.benchmark import compare
 
-    c = compare(source(model), threads, seconds, parse_shapes(shape))
+    shapes = parse_shapes(shape)
+    c = compare(source(model, shapes), threads, seconds, shapes)
     if json:
         return emit_json(asdict(c))
     from rich.table import Table

@@ -22,7 +22,7 @@ def convert(model: str, output: str, report: bool, raw: bool, dropout: str, json
     from tinycnn import passes
     from tinycnn.converters import load_onnx, save_onnx
 
-    found = source(model, dropout)
+    found = source(model, dropout=dropout)
     graph = load_onnx(found, dropout=dropout) if isinstance(found, str) else found
     if not raw:
         graph = passes.run(graph, passes.LOAD)

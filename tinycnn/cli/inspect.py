@@ -21,7 +21,8 @@ def inspect(
     """Show layers, shapes, parameters, multiply-adds, the algorithm of each and why."""
     from tinycnn.summary import summarise
 
-    summary = summarise(open_session(model, threads, conv_algorithm=algorithm, dropout=dropout), parse_shapes(shape))
+    shapes = parse_shapes(shape)
+    summary = summarise(open_session(model, threads, shapes, conv_algorithm=algorithm, dropout=dropout), shapes)
     if json:
         return emit_json(summary.as_dict())
     from rich.table import Table

@@ -31,8 +31,10 @@ def parse_shapes(items: tuple[str, ...]) -> Shapes:
     return shapes
 
 
-def source(model: str, dropout: str = "identity") -> "str | Graph":
-    """The file of this name or, where there is none, the network of the package, which stderr then tells."""
+def source(model: str, shapes: Shapes | None = None, dropout: str = "identity") -> "str | Graph":
+    """The file of this name or, where there is none, the network of the package, which stderr then tells. It is built
+    for the size of "image" in `shapes`.
+    """
     from tinycnn.models import card, card_names
     from tinycnn.models.architectures import named
 
@@ -41,14 +43,15 @@ def source(model: str, dropout: str = "identity") -> "str | Graph":
         return model
     if dropout != "identity":
         raise OptionError(f"--dropout {dropout} is for files: {found.name} by its name has no trained weights to scale")
-    graph = found.build()
+    size = (shapes or {}).get("image", ())[2:]
+    graph = found.build(input_size=(size[0], size[1]) if len(size) == 2 else None)
     trained = f"; trained ones are in {card(found.name).path}" if found.name in card_names() else ""
     click.echo(f"{found.name} by its name: weights drawn at random, seed 0{trained}", err=True)
     return graph
 
 
-def open_session(model: str, threads: int = 0, **options: Any) -> "InferenceSession":
+def open_session(model: str, threads: int = 0, shapes: Shapes | None = None, **options: Any) -> "InferenceSession":
     from tinycnn.session import InferenceSession, SessionOptions
 
-    found = source(model, options.get("dropout", "identity"))
+    found = source(model, shapes, options.get("dropout", "identity"))
     return InferenceSession(found, SessionOptions(intra_op_num_threads=threads, **options))
