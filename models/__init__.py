@@ -9,7 +9,10 @@ _HOME = {
     "Preprocess": "preprocess",
     "card": "cards",
     "card_names": "cards",
+    "find_pictures": "pictures",
     "load_picture": "preprocess",
+    "picture_batches": "pictures",
+    "pull": "zoo.pull",
     "read_mnist": "mnist",
     "sample_pictures": "cards",
 }
