@@ -27,6 +27,7 @@ LADDER = (
     {"planner"},
     {"runtime"},
     {"session"},
+    {"picture_model"},
     {"summary", "feeds", "classify", "onnx_backend"},
     {"benchmark"},
     {"cli"},
@@ -49,6 +50,7 @@ THIRD_PARTY = {
 # And where functions may import them, as they need them.
 LATER = {
     "rich": {"tinycnn.cli"},
+    "pooch": {"tinycnn.models.zoo.download"},
     "onnxruntime": {"tinycnn.benchmark"},
     "numba": {"tinycnn.kernels.cpu"},
     "llvmlite": {"tinycnn.kernels.cpu"},
