@@ -6,6 +6,7 @@ from typing import Any
 _HOME = {
     "Accuracy": "cards",
     "Card": "cards",
+    "Normaliser": "normaliser",
     "Preprocess": "preprocess",
     "card": "cards",
     "card_names": "cards",
