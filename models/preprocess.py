@@ -115,6 +115,12 @@ class Preprocess:
         except TypeError as error:
             raise OptionError(f"preprocess: {error}") from error
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of the input for one picture, without the batch: (c, h, w) or (h, w, c)."""
+        channels = 1 if self.colour == "grey" else 3
+        return (channels, *self.size) if self.layout == "nchw" else (*self.size, channels)
+
     def apply(self, image: Image.Image) -> NDArray[np.float32]:
         """The network's input for one picture of any size: float32, [1, c, h, w] ("nchw") or [1, h, w, c] ("nhwc")."""
         image = self._prepared(image)
@@ -138,6 +144,13 @@ class Preprocess:
         places = ((0, 0), (1, 0), (0, 1), (1, 1), (0.5, 0.5))
         views = [self._resized(image, self._crop(image, across, down)) for across, down in places]
         return self._tensor([*views, *(view[:, ::-1] for view in views)])
+
+    def pixels(self, x: NDArray[Any]) -> NDArray[np.uint8]:
+        """The pixels that an input [c, h, w] or [h, w, c] was made of: uint8 [h, w, 3], RGB."""
+        x = x.transpose(1, 2, 0) if self.layout == "nchw" else x
+        pixels = (x * np.array(self.std) + np.array(self.mean)) / self.scale
+        pixels = pixels[..., :: -1 if self.colour == "bgr" else 1]
+        return np.broadcast_to(pixels.round().clip(0, 255).astype(np.uint8), (*self.size, 3))
 
     def _prepared(self, image: Image.Image) -> Image.Image:
         """In the channels of `colour`, RGB for "bgr", inverted where wished."""

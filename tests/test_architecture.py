@@ -29,7 +29,7 @@ LADDER = (
     {"session"},
     {"picture_model"},
     {"summary", "feeds", "classify", "onnx_backend"},
-    {"benchmark"},
+    {"benchmark", "features", "show"},
     {"cli"},
     {"__main__"},
 )

@@ -10,6 +10,7 @@ from tinycnn.errors import OptionError, unknown
 from tinycnn.models import zoo
 from tinycnn.models.cards import card, card_names
 from tinycnn.models.preprocess import Preprocess
+from tinycnn.passes.bind import bind
 from tinycnn.session import InferenceSession, SessionOptions
 
 PRESETS: Mapping[str, Mapping[str, object]] = {
@@ -18,6 +19,16 @@ PRESETS: Mapping[str, Mapping[str, object]] = {
     "unit": {"scale": 1 / 255},
     "raw": {},
 }
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A value of a network: its name, the operator and the node that compute it, its shape, None where not known."""
+
+    name: str
+    operator: str
+    node: str
+    shape: tuple[int | str, ...] | None
 
 
 @dataclass(frozen=True)
@@ -73,6 +84,32 @@ class PictureModel:
         if self.labels and len(self.labels) != classes:
             raise OptionError(f"{len(self.labels)} class names for a network of {classes} classes")
         return self.labels[index] if self.labels else str(index)
+
+    def layers(self) -> list[Layer]:
+        """Every value that the network computes from a picture, in order. What does not depend on it is left out."""
+        [spec] = self.session.get_inputs()
+        count = spec.shape[0] if isinstance(spec.shape[0], int) else 1
+        graph = bind(self.session.imported, {spec.name: (count, *self.preprocess.shape)})
+        return [
+            Layer(value, node.kind, node.name, graph.specs[value].shape if value in graph.specs else None)
+            for node in graph.nodes
+            for value in node.outputs
+            if value
+        ]
+
+    def layer(self, name: str) -> str:
+        """The value of this name, or the first that the node of this name computes.
+
+        Raises OptionError with the nearest names where there is neither.
+        """
+        layers = self.layers()
+        if name in {layer.name for layer in layers}:
+            return name
+        for layer in layers:
+            if name and name == layer.node:
+                return layer.name
+        names = [n for layer in layers for n in (layer.name, layer.node) if n]
+        raise OptionError(unknown("layer", name, names))
 
     def run(self, x: np.ndarray, outputs: Sequence[str] | None = None) -> list[np.ndarray]:
         """Values of the network, its outputs by default, one row a picture, for x [n, ...] as `preprocess` makes it.
