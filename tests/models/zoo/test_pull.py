@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -313,6 +314,22 @@ def test_the_list_shows_what_is_here(mirror: Callable[[str], None]) -> None:
     rows = json.loads(invoke("pull", "--list", "--json").stdout)
     assert [(row["name"], bool(row["path"])) for row in rows] == [("tiny", True), ("unpublished", False)]
     assert "yes" in next(line for line in invoke("pull", "--list").stdout.splitlines() if "tiny" in line)
+
+
+def test_nothing_else_opens_a_connection(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a connection is opened")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    picture = Path(MODEL).parent / "samples" / "digit_7.png"
+    assert invoke("classify", picture, "--model", "lenet5").exit_code == 0
+    assert invoke("features", picture, "--model", "lenet5", "--layer", "fc1", "-o", tmp_path / "f.npz").exit_code == 0
+    assert invoke("show", "lenet5", picture, "--layer", "conv1", "-o", tmp_path / "m.png").exit_code == 0
+    assert invoke("pull", "--list").exit_code == 0
+    assert "`tinycnn pull resnet50` first" in invoke("classify", picture, "--model", "resnet50").stderr
+    with pytest.raises(AssertionError, match="a connection is opened"):
+        invoke("pull", "resnet50")
 
 
 def test_names_that_cannot_be_pulled(folder: Path) -> None:
