@@ -1,5 +1,6 @@
 """Pictures of every mode and every kind of damage, and the tensors made of them."""
 
+import random
 import struct
 import zlib
 from pathlib import Path
@@ -98,6 +99,23 @@ def test_a_truncated_picture_is_refused_by_name(tmp_path: Path, suffix: str, sha
     path.write_bytes(data[: int(len(data) * share)])
     with pytest.raises(PictureError, match=rf"half\.{suffix}"):
         load_picture(path)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "bmp", "tif", "webp"])
+def test_a_damaged_picture_is_read_or_refused_by_name(tmp_path: Path, suffix: str) -> None:
+    """Changed bytes make another picture, or one error: never an error of the decoder's own."""
+    path, r = tmp_path / f"damaged.{suffix}", random.Random(5)
+    data = noise_file(path)
+    for _ in range(150):
+        damaged = bytearray(data)
+        for _ in range(r.choice([1, 4, 30])):
+            damaged[r.randrange(r.choice([60, len(data)]))] = r.randrange(256)
+        path.write_bytes(damaged)
+        try:
+            assert load_picture(path).mode == "RGB"
+        except PictureError as error:
+            assert str(error).startswith(f"{path}: ") and "\n" not in str(error)
 
 
 @pytest.mark.parametrize(
