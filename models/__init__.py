@@ -8,6 +8,7 @@ _HOME = {
     "Architecture": "architectures",
     "Builder": "builder",
     "Card": "cards",
+    "Normaliser": "normaliser",
     "Preprocess": "preprocess",
     "architecture": "architectures",
     "architecture_names": "architectures",
@@ -15,7 +16,10 @@ _HOME = {
     "card": "cards",
     "card_names": "cards",
     "count": "counting",
+    "find_pictures": "pictures",
     "load_picture": "preprocess",
+    "picture_batches": "pictures",
+    "pull": "zoo.pull",
     "read_mnist": "mnist",
     "sample_pictures": "cards",
 }

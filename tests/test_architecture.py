@@ -27,8 +27,9 @@ LADDER = (
     {"planner"},
     {"runtime"},
     {"session"},
+    {"picture_model"},
     {"summary", "feeds", "classify", "onnx_backend"},
-    {"benchmark"},
+    {"benchmark", "features", "show"},
     {"cli"},
     {"__main__"},
 )
@@ -49,10 +50,14 @@ THIRD_PARTY = {
 # And where functions may import them, as they need them.
 LATER = {
     "rich": {"tinycnn.cli"},
+    "pooch": {"tinycnn.models.zoo.download"},
     "onnxruntime": {"tinycnn.benchmark"},
     "numba": {"tinycnn.kernels.cpu"},
     "llvmlite": {"tinycnn.kernels.cpu"},
 }
+
+# Of the standard library and beyond, what opens connections.
+CONNECTING = {"asyncio", "ftplib", "http", "pooch", "requests", "smtplib", "socket", "ssl", "urllib.request", "urllib3"}
 
 KERNEL_NAME = re.compile(
     r"[a-z]+(_[a-z0-9]+)*_f32(_nchw(\d+c)?)?(_\d+x\d+)?__(avx512|avx2|portable)"
@@ -171,6 +176,12 @@ def test_other_packages_are_imported_only_where_they_belong(source: Source) -> N
         if package not in ours and not is_within(source.name, allowed):
             wrong.append(f"line {i.line}: {i.name}")
     assert not wrong
+
+
+@every_source
+def test_only_the_download_can_open_a_connection(source: Source) -> None:
+    if source.name != "tinycnn.models.zoo.download":
+        assert [i for i in source.imports if is_within(i.name, CONNECTING)] == []
 
 
 @every_source

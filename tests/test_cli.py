@@ -12,6 +12,7 @@ import onnx
 import pytest
 from click.testing import CliRunner, Result
 from onnx import TensorProto, helper
+from PIL import Image
 
 import tinycnn
 from tinycnn import knobs
@@ -248,6 +249,23 @@ def test_what_is_no_picture(tmp_path: Path) -> None:
     fake.write_text("not a picture")
     assert "fake.png" in message(invoke("classify", fake))
     assert "absent.png" in message(invoke("classify", tmp_path / "absent.png"))
+
+
+def test_a_damaged_picture_brings_no_warnings(tmp_path: Path) -> None:
+    """In the installed command: pytest takes warnings for itself."""
+    Image.new("L", (40, 30), 9).save(tmp_path / "half.tif")
+    (tmp_path / "half.tif").write_bytes((tmp_path / "half.tif").read_bytes()[:13])
+    command = [sys.executable, "-m", "tinycnn", "classify", "half.tif"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert "half.tif" in done.stderr
+
+
+def test_a_folder_of_pictures_and_an_empty_one(tmp_path: Path) -> None:
+    assert "no picture" in message(invoke("classify", tmp_path))
+    for name in ("2.png", "1.png"):
+        Image.new("L", (40, 30)).save(tmp_path / name)
+    assert list(result("classify", tmp_path)) == [str(tmp_path / "1.png"), str(tmp_path / "2.png")]
 
 
 def test_an_unknown_network_is_told_those_that_exist(picture: str) -> None:

@@ -15,6 +15,7 @@ DEFAULT_MODEL = "lenet5"
 @click.option("--labels", type=click.Path(), help="Class names, one a line.")
 @click.option("--preset", help="Preprocessing of an ONNX file without a card: imagenet, caffe, unit or raw.")
 @click.option("--top", type=click.IntRange(1), help="Answers a picture; default: 5 for one picture, 1 for several.")
+@click.option("--ten-crop", is_flag=True, help="Average over corners, centre and their mirror images.")
 @threads_option
 @as_json
 def classify(
@@ -23,17 +24,18 @@ def classify(
     labels: str | None,
     preset: str | None,
     top: int | None,
+    ten_crop: bool,
     threads: int,
     json: bool,
 ) -> None:
-    """Say what is on PICTURES; without any, on the digits that come with the package."""
+    """Say what is on PICTURES, files or folders; without any, on the digits that come with the package."""
     from tinycnn.classify import Classifier
-    from tinycnn.models import sample_pictures
+    from tinycnn.models import find_pictures, sample_pictures
 
     if not pictures and model != DEFAULT_MODEL:
         raise click.UsageError(f"the package's pictures are digits, for {DEFAULT_MODEL}: name PICTURES for {model}")
-    pictures = pictures or tuple(map(str, sample_pictures()))
-    classifier = Classifier(model, preset=preset, labels=labels, threads=threads)
+    pictures = tuple(map(str, find_pictures(pictures) or sample_pictures()))
+    classifier = Classifier(model, preset=preset, labels=labels, threads=threads, ten_crop=ten_crop)
     top = top or (5 if len(pictures) == 1 else 1)
     results = {picture: classifier(picture, top) for picture in pictures}
     if json:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from dataclasses import asdict
 from typing import Any
 
@@ -40,3 +41,5 @@ class Commands(click.Group):
 @click.version_option(__version__)
 def main() -> None:
     """An embedded inference engine for convolutional networks."""
+    # A damaged picture is one error of ours, or none: not a warning of the library that reads it.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
