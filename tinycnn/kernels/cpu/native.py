@@ -4,6 +4,7 @@ A kernel becomes a free-standing object with one public symbol, `void name(row*,
 calls the compiled function. The cache holds these objects, each behind its SHA-256; loading them needs llvmlite only.
 """
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -11,7 +12,7 @@ import platform
 import re
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,21 @@ define void @{kernel.name}(ptr %row, i64 %a, i64 %b) {{
 """
 
 
+@contextlib.contextmanager
+def optimising_for(machine: Any) -> Iterator[None]:
+    """Numba optimises for this machine, not for its host: what a kernel becomes follows from its instruction set."""
+    from numba.core.compiler_lock import global_compiler_lock
+    from numba.core.registry import cpu_target
+
+    codegen = cpu_target.target_context.codegen()
+    with global_compiler_lock:
+        own, codegen._tm = codegen._tm, machine
+        try:
+            yield
+        finally:
+            codegen._tm = own
+
+
 def compile_ir(kernel: Kernel) -> Any:
     """The kernel's optimised LLVM module with its one public symbol.
 
@@ -151,9 +167,10 @@ def compile_ir(kernel: Kernel) -> Any:
     if found[:-2] != names:
         raise CompileError(f"{kernel.name}: its parameters {found[:-2]} are not its fields {names}")
     kinds = [types.float32 if f.kind == "f32" else types.intp for f in kernel.fields]
-    dispatcher = njit(types.void(*kinds, types.intp, types.intp), **BARE)(function)
-    result = dispatcher.overloads[dispatcher.signatures[0]]
     machine = target_machine(ISAS[kernel.target])
+    with optimising_for(machine):
+        dispatcher = njit(types.void(*kinds, types.intp, types.intp), **BARE)(function)
+    result = dispatcher.overloads[dispatcher.signatures[0]]
     text = re.sub(r'"target-(cpu|features)"="[^"]*"', "", str(result.library._final_module))
     text = re.sub(r"^target datalayout = .*$", f'target datalayout = "{machine.target_data}"', text, flags=re.M)
     module = llvm.parse_assembly(text + entry(kernel, result.fndesc.mangled_name))
