@@ -1,15 +1,25 @@
-"""Trained networks with their cards, and the way from a picture to their input. Names load on first use."""
+"""Networks by name, trained ones with cards, and the way from a picture to their input. Names load on first use."""
 
 from importlib import import_module
 from typing import Any
 
 _HOME = {
     "Accuracy": "cards",
+    "Architecture": "architectures",
+    "Builder": "builder",
     "Card": "cards",
+    "Normaliser": "normaliser",
     "Preprocess": "preprocess",
+    "architecture": "architectures",
+    "architecture_names": "architectures",
+    "build": "architectures",
     "card": "cards",
     "card_names": "cards",
+    "count": "counting",
+    "find_pictures": "pictures",
     "load_picture": "preprocess",
+    "picture_batches": "pictures",
+    "pull": "zoo.pull",
     "read_mnist": "mnist",
     "sample_pictures": "cards",
 }

@@ -4,7 +4,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinycnn.errors import OptionError
+from tinycnn.errors import OptionError, unknown
 from tinycnn.models.preprocess import Preprocess
 
 FOLDER = Path(__file__).parent
@@ -53,17 +53,24 @@ def card(name: str) -> Card:
     Raises
     ------
     OptionError
-        No network has this name; the message lists those that exist.
+        No network has this name; the message lists those that exist. Or its card is damaged: no TOML, or a field is
+        missing, as labels may be; the message names the card and the field.
     """
     if name not in card_names():
-        raise OptionError(f"no network is named {name!r}; there are {', '.join(card_names())}")
-    table = tomllib.loads((FOLDER / f"{name}.toml").read_text("utf-8"))
-    return Card(
-        **table
-        | {
-            "path": FOLDER / f"{name}.onnx",
-            "labels": tuple(table["labels"]),
-            "accuracy": Accuracy(**table["accuracy"]),
-            "preprocess": Preprocess.from_card(table["preprocess"]),
-        }
-    )
+        raise OptionError(unknown("network of the package", name, card_names()))
+    path = FOLDER / f"{name}.toml"
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+        return Card(
+            **table
+            | {
+                "path": FOLDER / f"{name}.onnx",
+                "labels": tuple(table["labels"]),
+                "accuracy": Accuracy(**table["accuracy"]),
+                "preprocess": Preprocess.from_card(table["preprocess"]),
+            }
+        )
+    except KeyError as error:
+        raise OptionError(f"{path}: the card has no {error.args[0]}") from None
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"{path}: not a card: {error}") from None

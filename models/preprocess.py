@@ -115,28 +115,73 @@ class Preprocess:
         except TypeError as error:
             raise OptionError(f"preprocess: {error}") from error
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of the input for one picture, without the batch: (c, h, w) or (h, w, c)."""
+        channels = 1 if self.colour == "grey" else 3
+        return (channels, *self.size) if self.layout == "nchw" else (*self.size, channels)
+
     def apply(self, image: Image.Image) -> NDArray[np.float32]:
         """The network's input for one picture of any size: float32, [1, c, h, w] ("nchw") or [1, h, w, c] ("nhwc")."""
+        image = self._prepared(image)
+        if self.fit == "digit":
+            image.thumbnail((1024, 1024))
+            return self._tensor([centre_digit(np.asarray(image), self.size)])
+        box = self._crop(image, 0.5, 0.5) if self.fit == "crop" else (0.0, 0.0, float(image.width), float(image.height))
+        return self._tensor([self._resized(image, box)])
+
+    def ten_crop(self, image: Image.Image) -> NDArray[np.float32]:
+        """Ten views of a picture, to average what a network says of them: float32, [10, c, h, w] or [10, h, w, c].
+
+        The corners upper left, upper right, lower left, lower right, the centre, then the mirror images of these five.
+
+        Raises OptionError when `fit` is not "crop".
+        Source: Krizhevsky, Sutskever, Hinton, "ImageNet classification with deep convolutional neural networks", 4.1.
+        """
+        if self.fit != "crop":
+            raise OptionError(f"preprocess: ten crops need fit 'crop', not {self.fit!r}")
+        image = self._prepared(image)
+        places = ((0, 0), (1, 0), (0, 1), (1, 1), (0.5, 0.5))
+        views = [self._resized(image, self._crop(image, across, down)) for across, down in places]
+        return self._tensor([*views, *(view[:, ::-1] for view in views)])
+
+    def pixels(self, x: NDArray[Any]) -> NDArray[np.uint8]:
+        """The pixels that an input [c, h, w] or [h, w, c] was made of: uint8 [h, w, 3], RGB."""
+        x = x.transpose(1, 2, 0) if self.layout == "nchw" else x
+        pixels = (x * np.array(self.std) + np.array(self.mean)) / self.scale
+        pixels = pixels[..., :: -1 if self.colour == "bgr" else 1]
+        return np.broadcast_to(pixels.round().clip(0, 255).astype(np.uint8), (*self.size, 3))
+
+    def _prepared(self, image: Image.Image) -> Image.Image:
+        """In the channels of `colour`, RGB for "bgr", inverted where wished."""
         image = image.convert("L" if self.colour == "grey" else "RGB")
         if self.invert is True or (self.invert == "auto" and _has_bright_border(image)):
             image = ImageOps.invert(image)
-        pixels = np.atleast_3d(self._fitted(image))[..., :: -1 if self.colour == "bgr" else 1]
+        return image
+
+    def _crop(self, image: Image.Image, across: float, down: float) -> tuple[float, float, float, float]:
+        """The part that becomes `size` when the short side becomes `short_side`: left, top, right, bottom.
+
+        across, down : 0 for the left and upper edge, 0.5 for the centre, 1 for the right and lower edge.
+        """
+        ratio = min(image.size) / (self.short_side or max(self.size))
+        height, width = (
+            min(side * ratio, full) for side, full in zip(self.size, (image.height, image.width), strict=True)
+        )
+        left, top = (image.width - width) * across, (image.height - height) * down
+        return left, top, left + width, top + height
+
+    def _resized(self, image: Image.Image, box: tuple[float, float, float, float]) -> NDArray[Any]:
+        height, width = self.size
+        return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR, box=box))
+
+    def _tensor(self, views: list[NDArray[Any]]) -> NDArray[np.float32]:
+        """Views [h, w] or [h, w, 3] of pixels as one input."""
+        pixels = np.stack([np.atleast_3d(view) for view in views])[..., :: -1 if self.colour == "bgr" else 1]
         tensor = (pixels * self.scale - np.array(self.mean)) / np.array(self.std)
         if self.layout == "nchw":
-            tensor = tensor.transpose(2, 0, 1)
-        return np.ascontiguousarray(tensor[None], np.float32)
-
-    def _fitted(self, image: Image.Image) -> NDArray[Any]:
-        height, width = self.size
-        if self.fit == "digit":
-            image.thumbnail((1024, 1024))
-            return centre_digit(np.asarray(image), self.size)
-        box = (0.0, 0.0, float(image.width), float(image.height))
-        if self.fit == "crop":
-            ratio = min(image.size) / (self.short_side or max(self.size))
-            left, top = max(image.width - width * ratio, 0) / 2, max(image.height - height * ratio, 0) / 2
-            box = (left, top, image.width - left, image.height - top)
-        return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR, box=box))
+            tensor = tensor.transpose(0, 3, 1, 2)
+        return np.ascontiguousarray(tensor, np.float32)
 
 
 def _has_bright_border(image: Image.Image) -> bool:

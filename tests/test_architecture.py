@@ -29,8 +29,9 @@ LADDER = (
     {"planner"},
     {"runtime"},
     {"session"},
+    {"picture_model"},
     {"summary", "feeds", "classify", "onnx_backend"},
-    {"benchmark"},
+    {"benchmark", "features", "show"},
     {"cli"},
     {"__main__"},
 )
@@ -54,11 +55,15 @@ THIRD_PARTY = {
 # And where functions may import them, as they need them.
 LATER = {
     "rich": {"tinycnn.cli"},
+    "pooch": {"tinycnn.models.zoo.download"},
     "onnxruntime": {"tinycnn.benchmark"},
     "numba": {"tinycnn.kernels.cpu", "tinycnn.kernels.cuda"},
     "llvmlite": {"tinycnn.kernels.cpu"},
     "cuda": {"tinycnn.kernels.cuda", "tinycnn.runtime.device_array"},
 }
+
+# Of the standard library and beyond, what opens connections.
+CONNECTING = {"asyncio", "ftplib", "http", "pooch", "requests", "smtplib", "socket", "ssl", "urllib.request", "urllib3"}
 
 KERNEL_NAME = re.compile(
     r"[a-z]+(_[a-z0-9]+)*_(f32|tf32|bf16|f16)(_nchw(\d+c)?)?(_\d+x\d+)?__(avx512|avx2|portable|sm_\d+)"
@@ -177,6 +182,12 @@ def test_other_packages_are_imported_only_where_they_belong(source: Source) -> N
         if package not in ours and not is_within(source.name, allowed):
             wrong.append(f"line {i.line}: {i.name}")
     assert not wrong
+
+
+@every_source
+def test_only_the_download_can_open_a_connection(source: Source) -> None:
+    if source.name != "tinycnn.models.zoo.download":
+        assert [i for i in source.imports if is_within(i.name, CONNECTING)] == []
 
 
 @every_source

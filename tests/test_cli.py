@@ -12,11 +12,12 @@ import onnx
 import pytest
 from click.testing import CliRunner, Result
 from onnx import TensorProto, helper
+from PIL import Image
 
 import tinycnn
 from tinycnn import knobs
 from tinycnn.cli import main
-from tinycnn.models import card, sample_pictures
+from tinycnn.models import architecture_names, card, sample_pictures
 
 LENET = str(card("lenet5").path)
 MODEL_COMMANDS = ("run", "inspect", "bench", "convert")
@@ -136,6 +137,61 @@ def test_bench_compares_with_onnxruntime() -> None:
     assert "speed-up" in invoke("bench", LENET, "--seconds", 0).stdout
 
 
+def test_models_are_listed_with_their_counts() -> None:
+    rows = {row["name"]: row for row in result("models")}
+    assert tuple(rows) == architecture_names()
+    resnet, googlenet = rows["resnet50"], rows["googlenet"]
+    assert (resnet["layers"], resnet["parameters"], resnet["macs"]) == (50, 25_557_032, 3_857_973_248)
+    assert (resnet["year"], resnet["input"], resnet["classes"]) == (2015, [3, 224, 224], 1000)
+    assert googlenet["published"]["macs"] == "1.43 G" and googlenet["published"]["options"] == {"round_up": False}
+    table = invoke("models").stdout
+    assert all(row["paper"] in table and f"{row['parameters']:,}" in table for row in rows.values())
+
+
+def test_a_network_may_be_named_in_place_of_a_file(tmp_path: Path) -> None:
+    done = invoke("inspect", "SqueezeNet-1.1", "--json")
+    assert done.stderr.startswith("squeezenet1.1 by its name: weights drawn at random")
+    summary = json.loads(done.stdout)
+    assert (summary["model"], summary["parameters"], summary["macs"]) == ("squeezenet1.1", 1_235_496, 349_151_936)
+    assert result("run", "nin", "--output", "pool1")["pool1"]["shape"] == [1, 96, 16, 16]
+    assert result("convert", "nin", "-o", tmp_path / "nin.onnx")["nodes"] == 13
+    assert result("inspect", tmp_path / "nin.onnx")["parameters"] == 966_986
+    pytest.importorskip("onnxruntime")
+    assert result("bench", "nin", "--seconds", 0, "--shape", "image=2x3x32x32")["error"] < 1e-5
+
+
+def test_a_named_network_is_built_for_the_shape_that_is_asked_for() -> None:
+    summary = result("inspect", "mobilenet_v1_0.25", "--shape", "image=2x3x96x64")
+    assert summary["inputs"] == {"image": "2x3x96x64"} and summary["outputs"] == {"fc": "float32[2x1000]"}
+    assert "layer 'pool5' runs out of pixels" in message(invoke("inspect", "vgg16", "--shape", "image=1x3x16x16"))
+    for shape in ("image=1x1x96x96", "image=1x3", "image=1", "image=1x3x8x8x8"):
+        assert invoke("inspect", "mobilenet_v1_0.25", "--shape", shape).exit_code == 2
+
+
+def test_a_name_that_has_trained_weights_elsewhere_says_where() -> None:
+    done = invoke("inspect", "lenet5", "--json")
+    assert LENET in done.stderr
+    assert json.loads(done.stdout)["inputs"] == {"image": "1x1x32x32"}
+
+
+@pytest.mark.parametrize("command", MODEL_COMMANDS)
+def test_a_name_of_no_network(command: str, tmp_path: Path) -> None:
+    told = message(model_command(command, "resnet51", tmp_path))
+    assert "'resnet51'" in told and "resnet50" in told and "resnet152" in told
+
+
+@pytest.mark.parametrize("command", ["run", "inspect", "convert"])
+def test_random_weights_have_no_dropout_to_scale(command: str, tmp_path: Path) -> None:
+    output = ["-o", tmp_path / "out.onnx"] if command == "convert" else []
+    assert "--dropout" in message(invoke(command, "alexnet", "--dropout", "scale", *output))
+
+
+def test_a_file_comes_before_a_network_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "resnet50").write_bytes(Path(LENET).read_bytes())
+    monkeypatch.chdir(tmp_path)
+    assert result("inspect", "resnet50")["parameters"] == 61_706
+
+
 def test_warmup_leaves_nothing_to_compile() -> None:
     assert result("warmup")["kernels"] > 50
     assert result("warmup")["compiled"] == 0
@@ -193,6 +249,23 @@ def test_what_is_no_picture(tmp_path: Path) -> None:
     fake.write_text("not a picture")
     assert "fake.png" in message(invoke("classify", fake))
     assert "absent.png" in message(invoke("classify", tmp_path / "absent.png"))
+
+
+def test_a_damaged_picture_brings_no_warnings(tmp_path: Path) -> None:
+    """In the installed command: pytest takes warnings for itself."""
+    Image.new("L", (40, 30), 9).save(tmp_path / "half.tif")
+    (tmp_path / "half.tif").write_bytes((tmp_path / "half.tif").read_bytes()[:13])
+    command = [sys.executable, "-m", "tinycnn", "classify", "half.tif"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert "half.tif" in done.stderr
+
+
+def test_a_folder_of_pictures_and_an_empty_one(tmp_path: Path) -> None:
+    assert "no picture" in message(invoke("classify", tmp_path))
+    for name in ("2.png", "1.png"):
+        Image.new("L", (40, 30)).save(tmp_path / name)
+    assert list(result("classify", tmp_path)) == [str(tmp_path / "1.png"), str(tmp_path / "2.png")]
 
 
 def test_an_unknown_network_is_told_those_that_exist(picture: str) -> None:

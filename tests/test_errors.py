@@ -67,10 +67,29 @@ def test_every_error_is_of_the_family_and_explains_itself() -> None:
         (OptionError, ValueError),
         (UnsupportedModelError, ValueError),
         (errors.MissingPackageError, ImportError),
+        (errors.DownloadError, OSError),
     ],
 )
 def test_errors_have_the_parents_that_users_expect(error: type, parent: type) -> None:
     assert issubclass(error, parent)
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "message"),
+    [
+        ("b", ["a", "c"], "no layer is named 'b'; there are a, c"),
+        ("b", ["a"], "no layer is named 'b'; there is a"),
+        ("b", [], "no layer is named 'b'; there are none"),
+        (
+            "Conv1",
+            [*(f"conv{i}" for i in (3, 12, 2, 1)), *"abcdefgh"] * 2,
+            "no layer is named 'Conv1'; nearest: conv12, conv1, conv3, conv2",
+        ),
+        ("pool", [f"conv{i}" for i in range(20)], "no layer is named 'pool'"),
+    ],
+)
+def test_an_unknown_name_gets_the_nearest(name: str, known: list[str], message: str) -> None:
+    assert errors.unknown("layer", name, known) == message
 
 
 # Models.
@@ -291,6 +310,11 @@ def test_an_option_that_does_not_exist(options: dict[str, Any], culprit: str) ->
     with pytest.raises(OptionError, match=culprit):
         s = tinycnn.InferenceSession(LENET, tinycnn.SessionOptions(**options))
         s.run(None, {"image": X})
+
+
+def test_a_graph_has_no_dropout_left_to_decide() -> None:
+    with pytest.raises(OptionError, match="'scale' is for files"):
+        tinycnn.InferenceSession(tinycnn.load(LENET), tinycnn.SessionOptions(dropout="scale"))
 
 
 def test_a_provider_that_does_not_exist() -> None:

@@ -26,6 +26,12 @@ def test_unset_and_empty_mean_the_default(knob: Knob, monkeypatch: pytest.Monkey
     [
         (knobs.ISA, "avx2", "avx2"),
         (knobs.CACHE, "/a b/c", "/a b/c"),
+        (knobs.MODELS, "/a b/c", "/a b/c"),
+        (knobs.ZOO, "zoo", "zoo"),
+        (knobs.MIRROR, "file:///a/b", "file:///a/b"),
+        (knobs.OFFLINE, "1", True),
+        (knobs.OFFLINE, "Yes", True),
+        (knobs.OFFLINE, "0", False),
         (knobs.THREADS, "3", 3),
         (knobs.PLANS, " 1 ", 1),
         (knobs.MEMORY, "1000000", 1_000_000),
@@ -50,6 +56,12 @@ def test_another_text_is_refused_with_the_knobs_name(knob: Knob, text: str, monk
     monkeypatch.setenv(knob.name, text)
     with pytest.raises(OptionError, match=re.escape(f"{knob.name}={text!r}")):
         knob.get()
+
+
+def test_a_switch_is_on_or_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(knobs.OFFLINE.name, "maybe")
+    with pytest.raises(OptionError, match=f"{knobs.OFFLINE.name}='maybe'"):
+        knobs.OFFLINE.get()
 
 
 def test_all_knobs_are_listed_once() -> None:

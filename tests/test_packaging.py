@@ -71,7 +71,7 @@ def test_the_wheel_holds_every_package_and_data_file(wheel: list[str]) -> None:
         for path in (ROOT / folder).rglob("*"):
             inside = path.relative_to(ROOT / folder)
             is_module = path.suffix == ".py" and (path.parent / "__init__.py").exists()
-            if is_module or path.suffix in (".toml", ".onnx", ".png", ".typed"):
+            if is_module or path.suffix in (".toml", ".onnx", ".png", ".txt", ".typed"):
                 assert str(home / PurePosixPath(inside.as_posix())) in wheel
 
 

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from onnx import TensorProto, helper
 
 import tinycnn
 from tinycnn.cli import main
+from tinycnn.models import architectures, builder, zoo
 from tinycnn.ops import REGISTRY
 
 ROOT = Path(__file__).parents[1]
@@ -36,20 +38,34 @@ def test_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
     REGISTRY.pop("Trilu")
 
 
+def test_the_network_of_the_architecture_page() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text("utf-8").partition("## Adding a network")[2].partition("\n## ")[0]
+    names: dict[str, Any] = {**vars(architectures), **vars(builder)}
+    exec("\n".join(line[4:] for line in page.splitlines() if line.startswith("    ")), names)
+    [tiny] = names["NETWORKS"]
+    x = np.zeros((2, *tiny.input), np.float32)
+    assert tinycnn.InferenceSession(tiny.build(num_classes=7)).run(None, {"image": x})[0].shape == (2, 7)
+
+
 def test_the_commands_exist() -> None:
-    shown = set(re.findall(r"^    tinycnn (\w+)", README, re.M))
+    [table] = re.findall(r"^## The command line\n\n(.*?)\n\n", README, re.M | re.S)
+    shown = set(re.findall(r"^    tinycnn (\w+)", table, re.M))
     assert shown == set(main.commands)
 
 
+def test_the_networks_of_the_zoo_are_counted() -> None:
+    assert f"shows all {len(zoo.names())} with" in README
+
+
 def test_the_links_lead_somewhere() -> None:
-    for page in ("README.md", "ARCHITECTURE.md", "bench/README.md"):
+    for page in ("README.md", "ARCHITECTURE.md", "bench/README.md", "docs/features.md"):
         path = ROOT / page
         for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text("utf-8")):
             assert (path.parent / target).exists(), f"{page}: {target}"
 
 
 def test_files_that_are_spoken_of_exist() -> None:
-    for page in ("README.md", "ARCHITECTURE.md", "bench/README.md"):
-        for name in re.findall(r"`([\w/]+\.(?:py|toml|md))`", (ROOT / page).read_text("utf-8")):
+    for page in ("README.md", "ARCHITECTURE.md", "bench/README.md", "docs/features.md"):
+        for name in re.findall(r"`([\w/]+\.(?:py|toml|md|txt))`", (ROOT / page).read_text("utf-8")):
             homes = (ROOT, ROOT / "tinycnn", ROOT / "tinycnn/kernels/cpu", ROOT / "bench")
             assert any((home / name).exists() for home in homes), f"{page}: {name}"

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tinycnn.converters import to_onnx
 from tinycnn.errors import MissingPackageError
+from tinycnn.ir import Graph
 from tinycnn.session import InferenceSession, SessionOptions
 from tinycnn.summary import default_shapes
 
@@ -63,21 +65,26 @@ def relative_error(results: list[np.ndarray], references: list[np.ndarray]) -> f
 
 
 def compare(
-    path: str, threads: int = 1, seconds: float = 2.0, wishes: Mapping[str, tuple[int, ...]] | None = None
+    model: str | Graph, threads: int = 1, seconds: float = 2.0, wishes: Mapping[str, tuple[int, ...]] | None = None
 ) -> Comparison:
-    """Raises MissingPackageError when onnxruntime is not installed."""
+    """A file, or a graph, which onnxruntime gets as `tinycnn.converters.to_onnx` writes it.
+
+    Raises MissingPackageError when onnxruntime is not installed.
+    """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except ImportError:
         raise MissingPackageError("bench needs onnxruntime: pip install 'tinycnn[bench]'") from None
-    ours = InferenceSession(path, SessionOptions(intra_op_num_threads=threads))
+    ours = InferenceSession(model, SessionOptions(intra_op_num_threads=threads))
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    theirs = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    file = model if isinstance(model, str) else to_onnx(model).SerializeToString()
+    theirs = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     feeds = random_feeds(ours, wishes or {})
     error = relative_error(ours.run(None, feeds), theirs.run(None, feeds))
     a, b = in_turn(lambda: ours.run(None, feeds), lambda: theirs.run(None, feeds), seconds)
     mine, other = float(np.median(a)), float(np.median(b))
     p90 = [float(np.percentile(t, 90)) for t in (a, b)]
-    return Comparison(path, threads, len(a), mine, p90[0], other, p90[1], other / mine, error)
+    name = model if isinstance(model, str) else model.name
+    return Comparison(name, threads, len(a), mine, p90[0], other, p90[1], other / mine, error)

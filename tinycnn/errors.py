@@ -1,7 +1,23 @@
 """Every error that tinycnn raises on purpose. One root, and the parents that Python users expect."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+FEW, NEAREST = 8, 5
+"""Known names so few are all told; of more, at most so many."""
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """The message for a name that does not exist: all known ones where they are few, else the nearest."""
+    names = list(dict.fromkeys(known))
+    alike = [n for n in names if name.lower() in n.lower()] + difflib.get_close_matches(name, names, FEW)
+    nearest = list(dict.fromkeys(alike))[:NEAREST]
+    if len(names) <= FEW:
+        told = f"; there {'is' if len(names) == 1 else 'are'} {', '.join(names) or 'none'}"
+    else:
+        told = f"; nearest: {', '.join(nearest)}" if nearest else ""
+    return f"no {what} is named {name!r}{told}"
 
 
 class TinyCnnError(Exception):
@@ -38,6 +54,10 @@ class OptionError(TinyCnnError, ValueError):
 
 class PictureError(TinyCnnError, ValueError):
     """A file that is not a readable picture, or too large to be opened safely."""
+
+
+class DownloadError(TinyCnnError, OSError):
+    """A network that cannot be pulled: no connection, no such file, or not the file that was promised."""
 
 
 class CompileError(TinyCnnError, RuntimeError):

@@ -1,11 +1,12 @@
 """Feeds from files and results to files."""
 
+import contextlib
 import errno
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -31,18 +32,30 @@ def load_feeds(items: Iterable[str]) -> dict[str, np.ndarray]:
     return feeds
 
 
-def save_results(path: Path, results: Mapping[str, np.ndarray]) -> None:
-    """Writes an .npz whole or not at all. Raises OSError, naming the file that cannot be written."""
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which becomes `path` at the end; on an error, `path` stays what it was.
+
+    Raises OSError, naming the file, before anything is done when it cannot be written.
+    """
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "its folder does not exist", str(path))
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".npz")
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=path.suffix)
     try:
         with os.fdopen(handle, "wb") as f:
-            np.savez(f, allow_pickle=False, **results)
+            yield f
         os.replace(name, path)
     except BaseException:
         os.unlink(name)
         raise
+
+
+def save_results(path: Path, results: Mapping[str, np.ndarray]) -> None:
+    """Writes an .npz whole or not at all. Raises OSError, naming the file that cannot be written."""
+    with whole_file(path) as f:
+        np.savez(f, allow_pickle=False, **results)
 
 
 def statistics(y: np.ndarray) -> dict[str, Any]:

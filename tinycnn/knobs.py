@@ -43,14 +43,24 @@ def first_count(text: str) -> int | None:
     return int(first) if first.isdigit() and int(first) > 0 else None
 
 
+def switch(text: str) -> bool:
+    if text.strip().lower() not in ("0", "1", "no", "yes", "false", "true", "off", "on"):
+        raise ValueError("must be 0 or 1")
+    return text.strip().lower() in ("1", "yes", "true", "on")
+
+
 ISA = Knob(
     "TINYCNN_ISA", str, None, "instruction set of the CPU kernels: avx512, avx2 or portable; default: the best here"
 )
 CACHE = Knob("TINYCNN_CACHE", str, None, "folder of compiled kernels; default: the user's cache folder")
+MODELS = Knob("TINYCNN_MODELS", str, None, "folder of pulled networks; default: one in the user's cache folder")
+ZOO = Knob("TINYCNN_ZOO", str, None, "a folder of networks of the zoo, looked into before that of pulled ones")
+MIRROR = Knob("TINYCNN_MIRROR", str, None, "address or folder from which `tinycnn pull` takes the zoo's files")
+OFFLINE = Knob("TINYCNN_OFFLINE", switch, False, "1: `tinycnn pull` opens no connection, and says so")
 THREADS = Knob("TINYCNN_NUM_THREADS", positive, None, "threads of one inference; default: the processors granted here")
 PLANS = Knob("TINYCNN_PLANS", positive, 8, "plans kept per session, one for each combination of input shapes")
 MEMORY = Knob("TINYCNN_MEMORY", positive, 16 << 30, "bytes that one model may need before it is refused")
 OMP_THREADS = Knob("OMP_NUM_THREADS", first_count, None, "at most so many threads of one inference, as OpenMP has it")
 CACHE_HOME = Knob("XDG_CACHE_HOME", str, None, "the user's cache folder; default: ~/.cache")
 
-KNOBS = (ISA, CACHE, THREADS, PLANS, MEMORY, OMP_THREADS, CACHE_HOME)
+KNOBS = (ISA, CACHE, MODELS, ZOO, MIRROR, OFFLINE, THREADS, PLANS, MEMORY, OMP_THREADS, CACHE_HOME)

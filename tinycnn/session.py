@@ -43,8 +43,8 @@ class SessionOptions:
     intra_op_num_threads   threads of one inference; 0: as many processors as this process may use
     conv_algorithm         one of ALGORITHMS for all convolutions that it can compute, or a mapping from node name to
                            algorithm; None: the cost model chooses
-    dropout                "identity" (ONNX's meaning) or "scale": the network was trained with the original dropout,
-                           which scales by the keep probability at test time (Srivastava et al. 2014, JMLR 15)
+    dropout                of a file, "identity" (ONNX's meaning) or "scale": the network was trained with the original
+                           dropout, which scales by the keep probability at test time (Srivastava et al. 2014, JMLR 15)
     """
 
     intra_op_num_threads: int = 0
@@ -174,6 +174,8 @@ class InferenceSession:
 
     def load(self) -> Graph:
         if isinstance(self.source, Graph):
+            if self.options.dropout != "identity":
+                raise OptionError(f"dropout {self.options.dropout!r} is for files: a graph is run as it stands")
             return self.source
         from tinycnn.converters import load_onnx
 

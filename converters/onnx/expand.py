@@ -1,6 +1,7 @@
 """How operators and fused fields that ONNX has not are written in standard operators."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -159,6 +160,7 @@ def shuffled(writer: "Writer", node: Node, x: str, groups: int) -> None:
     value = step("Transpose", value, "swap", perm=(*range(rank - 1), rank, rank - 1))
     value = step("Reshape", value, "join", shape=[*keep, -1])
     step("Transpose", value, "first", y, perm=(0, rank - 1, *range(1, rank - 1)))
+    writer.facts[y] = replace(writer.facts[y], rank=rank)  # which a Reshape does not tell
 
 
 def channel_shuffle(writer: "Writer", node: Node) -> None:

@@ -109,6 +109,11 @@ def test_operators(op: Op, constants: Mapping[str, np.ndarray], expected: str) -
     assert proto.graph.node[-1].output[0] == "y0"
 
 
+def test_shuffles_in_a_row() -> None:
+    nodes = (Node(ChannelShuffle(2), ("x",), ("a",), "a"), Node(ChannelShuffle(2), ("a",), ("b",), "b"))
+    check(Graph({"x": TensorSpec(("n", *X.shape[1:]), X.dtype)}, ("b",), nodes))
+
+
 def test_several_outputs() -> None:
     check(graph_of(Split(axis=1), {"s": np.array([1, 3])}, outputs=2))
     check(graph_of(MaxPool(kernel_shape=(2, 3), indices=True), {}, outputs=2))

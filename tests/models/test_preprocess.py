@@ -1,5 +1,6 @@
 """Pictures of every mode and every kind of damage, and the tensors made of them."""
 
+import random
 import struct
 import zlib
 from pathlib import Path
@@ -100,6 +101,23 @@ def test_a_truncated_picture_is_refused_by_name(tmp_path: Path, suffix: str, sha
         load_picture(path)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "bmp", "tif", "webp"])
+def test_a_damaged_picture_is_read_or_refused_by_name(tmp_path: Path, suffix: str) -> None:
+    """Changed bytes make another picture, or one error: never an error of the decoder's own."""
+    path, r = tmp_path / f"damaged.{suffix}", random.Random(5)
+    data = noise_file(path)
+    for _ in range(150):
+        damaged = bytearray(data)
+        for _ in range(r.choice([1, 4, 30])):
+            damaged[r.randrange(r.choice([60, len(data)]))] = r.randrange(256)
+        path.write_bytes(damaged)
+        try:
+            assert load_picture(path).mode == "RGB"
+        except PictureError as error:
+            assert str(error).startswith(f"{path}: ") and "\n" not in str(error)
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -145,6 +163,29 @@ def test_crop_keeps_the_centre_and_stretch_keeps_all() -> None:
     assert abs(half[30, 0] - 60.5) <= 1 and abs(half[30, -1] - 178.5) <= 1
     whole = Preprocess((60, 60), colour="grey", fit="stretch").apply(ramp)[0, 0]
     assert whole[30, 0] < 4 and whole[30, -1] > 235
+
+
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+@pytest.mark.parametrize("size", [(120, 240), (240, 120)], ids=["wide", "tall"])
+def test_ten_crops_are_corners_centre_and_mirror_images(size: tuple[int, int], layout: str) -> None:
+    h, w = size
+    down, across = np.mgrid[:h, :w].astype(np.uint8)
+    picture = Image.fromarray(np.stack([down, across, np.zeros_like(down)], axis=-1))
+    ten = Preprocess((100, 90), short_side=120, layout=layout).ten_crop(picture)
+    views = ten if layout == "nhwc" else ten.transpose(0, 2, 3, 1)
+    assert ten.dtype == np.float32 and ten.flags.c_contiguous and views.shape == (10, 100, 90, 3)
+    corners = [(0, 0), (0, w - 90), (h - 100, 0), (h - 100, w - 90), ((h - 100) / 2, (w - 90) / 2)]
+    for view, mirrored, corner in zip(views[:5], views[5:], corners, strict=True):
+        assert np.array_equal(view[0, 0, :2], corner)
+        assert np.array_equal(view[-1, -1, :2], np.add(corner, (99, 89)))
+        assert np.array_equal(mirrored, view[:, ::-1])
+    assert np.array_equal(views[4], np.moveaxis(Preprocess((100, 90), short_side=120).apply(picture)[0], 0, -1))
+
+
+@pytest.mark.parametrize("table", [{"fit": "stretch"}, {"fit": "digit", "colour": "grey"}])
+def test_ten_crops_of_what_is_not_cropped_are_refused(table: dict[str, str]) -> None:
+    with pytest.raises(OptionError, match="ten crops"):
+        Preprocess((28, 28), **table).ten_crop(Image.new("L", (30, 30)))
 
 
 def test_a_very_long_picture_needs_no_memory() -> None:

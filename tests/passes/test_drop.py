@@ -15,6 +15,7 @@ from tinycnn.ops.clip import Clip
 from tinycnn.ops.concat import Concat
 from tinycnn.ops.depth_to_space import DepthToSpace
 from tinycnn.ops.div import Div
+from tinycnn.ops.dropout import Dropout
 from tinycnn.ops.expand import Expand
 from tinycnn.ops.global_max_pool import GlobalMaxPool
 from tinycnn.ops.identity import Identity
@@ -34,7 +35,8 @@ from tinycnn.passes.drop_identity import drop_identity
 from tinycnn.passes.drop_noops import drop_noops
 
 CONSTANTS: Mapping[str, Any] = {
-    "zero": np.float32(0), "one": np.float32(1), "ones": np.ones((1, 1, 1, 1, 1)), "p0": np.zeros(8, np.int64),
+    "zero": np.float32(0), "one": np.float32(1), "half": np.float32(0.5), "ones": np.ones((1, 1, 1, 1, 1)),
+    "p0": np.zeros(8, np.int64),
     "shifted": np.array([0, 0, 1, 0, 0, 0, -1, 0]), "start": np.array([0, 0]), "end": np.array([99, 5]),
     "back": np.array([-1]), "far": np.array([-99]), "last": np.array([3]), "axes": np.array([2, 3]),
     "same": np.array([2, 1, 7, 5]), "unit": np.ones(4),
@@ -46,7 +48,8 @@ CONSTANTS: Mapping[str, Any] = {
     "op, read",
     [
         (Identity(), "r"), (Transpose((0, 1, 2, 3)), "r"), (Concat(1), "r"), (Sum(), "r"), (Clip(), "r"),
-        (Mul(), "r one"), (Div(), "r one"), (Add(), "r zero"), (Sub(), "r zero"),
+        (Mul(), "r one"), (Div(), "r one"), (Add(), "r zero"), (Sub(), "r zero"), (Dropout(), "r"),
+        (Dropout(), "r half"),
     ],
     ids=str,
 )  # fmt: skip

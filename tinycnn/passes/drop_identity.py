@@ -6,6 +6,7 @@ from tinycnn.ops.broadcast import _Variadic
 from tinycnn.ops.clip import Clip
 from tinycnn.ops.concat import Concat
 from tinycnn.ops.div import Div
+from tinycnn.ops.dropout import Dropout
 from tinycnn.ops.identity import Identity
 from tinycnn.ops.mul import Mul
 from tinycnn.ops.sub import Sub
@@ -23,9 +24,9 @@ def drop_identity(graph: Graph) -> Graph:
     After
         y = Relu(x)
 
-    Identity, a Transpose that moves no axis, a Clip without bounds, Concat, Sum, Mean, Max and Min of one input,
-    multiplication by the scalar 1, division by it, addition of the scalar 0 and its subtraction. A graph output keeps
-    its name; where its value is also an input or another output, the node stays. Numerics: exact.
+    Identity, Dropout, a Transpose that moves no axis, a Clip without bounds, Concat, Sum, Mean, Max and Min of one
+    input, multiplication by the scalar 1, division by it, addition of the scalar 0 and its subtraction. A graph output
+    keeps its name; where its value is also an input or another output, the node stays. Numerics: exact.
     """
     edit = Rewriter(graph)
     for node in edit:
@@ -40,7 +41,7 @@ def drop_identity(graph: Graph) -> Graph:
 def is_identity(edit: Rewriter, node: Node) -> bool:
     """Whether the first output is always equal to the first input."""
     match node.op:
-        case Identity():
+        case Identity() | Dropout():
             return True
         case Transpose(perm=perm):
             return len(perm) > 0 and perm == tuple(range(len(perm)))

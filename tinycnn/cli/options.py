@@ -1,0 +1,65 @@
+"""Options that several commands take, and what is made of them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tinycnn.errors import OptionError
+
+if TYPE_CHECKING:
+    from tinycnn.ir import Graph
+    from tinycnn.session import InferenceSession
+
+Shapes = dict[str, tuple[int, ...]]
+
+as_json = click.option("--json", "json", is_flag=True, help="Print JSON for machines.")
+threads_option = click.option("--threads", type=click.IntRange(0), default=0, help="Threads; 0: all granted.")
+shape_option = click.option("--shape", multiple=True, metavar="NAME=1x3x224x224", help="Shape of a symbolic input.")
+provider_option = click.option(
+    "--provider", multiple=True, type=click.Choice(["cpu", "cuda"]), help="Where to run, in order of preference."
+)
+dropout_option = click.option("--dropout", type=click.Choice(["identity", "scale"]), default="identity")
+
+
+def parse_shapes(items: tuple[str, ...]) -> Shapes:
+    shapes = {}
+    for item in items:
+        name, _, text = item.rpartition("=")
+        try:
+            shapes[name] = tuple(int(d) for d in text.split("x"))
+        except ValueError:
+            raise click.BadParameter(f"{item!r} is not NAME=1x3x224x224") from None
+        if not name or min(shapes[name]) < 1:
+            raise click.BadParameter(f"{item!r} is not NAME=1x3x224x224")
+    return shapes
+
+
+def source(model: str, shapes: Shapes | None = None, dropout: str = "identity") -> "str | Graph":
+    """The file of this name or, where there is none, the network of the package, which stderr then tells. It is built
+    for the size of "image" in `shapes`.
+    """
+    from tinycnn.models import card, card_names
+    from tinycnn.models.architectures import named
+
+    found = named(model)
+    if found is None:
+        return model
+    if dropout != "identity":
+        raise OptionError(f"--dropout {dropout} is for files: {found.name} by its name has no trained weights to scale")
+    size = (shapes or {}).get("image", ())[2:]
+    graph = found.build(input_size=(size[0], size[1]) if len(size) == 2 else None)
+    trained = f"; trained ones are in {card(found.name).path}" if found.name in card_names() else ""
+    click.echo(f"{found.name} by its name: weights drawn at random, seed 0{trained}", err=True)
+    return graph
+
+
+def open_session(
+    model: str, threads: int = 0, shapes: Shapes | None = None, providers: Sequence[str] = (), **options: Any
+) -> "InferenceSession":
+    """providers: "cpu" and "cuda", in order of preference; none: the processor."""
+    from tinycnn.session import InferenceSession, SessionOptions
+
+    found = source(model, shapes, options.get("dropout", "identity"))
+    named = [f"{provider.upper()}ExecutionProvider" for provider in providers]
+    return InferenceSession(found, SessionOptions(intra_op_num_threads=threads, **options), named or None)
