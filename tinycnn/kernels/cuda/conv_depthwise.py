@@ -30,13 +30,14 @@ ANY = (0, 0, 1)  # a window of any size, stride and dilation
 
 
 def ranges(window: Window, v: SimpleNamespace) -> Iterable[Range]:
-    k, stride, _ = window
+    k, stride, rows = window
     require_positive(v, "images channels multiple h wd oh ow kh kw sh sw dh dw")
     if k:
         require((v.kh, v.kw, v.sh, v.sw, v.dh, v.dw) == (k, k, stride, stride, 1, 1), "not the window compiled for")
     require(v.channels % v.multiple == 0, "an input channel has too few outputs")
     inputs, outputs = v.images * (v.channels // v.multiple) * v.h * v.wd, v.images * v.channels * v.oh * v.ow
-    reach = max(v.oh * v.sh + v.kh * v.dh + abs(v.pt), v.ow * v.sw + v.kw * v.dw + abs(v.pl), v.h, v.wd)
+    bottom, right = over(v.oh, rows) * rows * v.sh + v.kh * v.dh, v.ow * v.sw + v.kw * v.dw
+    reach = max(bottom + abs(v.pt), right + abs(v.pl), v.h, v.wd)
     require(max(inputs, outputs, reach) < MOST_ELEMENTS, "too many elements")
     yield Range("x", 0, 4 * inputs)
     yield Range("w", 0, 16 * v.channels * v.kw * over(v.kh, 4))

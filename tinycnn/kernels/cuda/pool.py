@@ -21,12 +21,13 @@ ANY = (0, 0, 1)  # a window of any size, stride and dilation
 
 
 def ranges(window: tuple[int, int, int], v: SimpleNamespace) -> Iterable[Range]:
-    k, stride, _ = window
+    k, stride, rows = window
     require_positive(v, "planes h w oh ow kh kw sh sw dh dw")
     if k:
         require((v.kh, v.kw, v.sh, v.sw, v.dh, v.dw) == (k, k, stride, stride, 1, 1), "not the window compiled for")
     require(v.planes * max(v.h * v.w, v.oh * v.ow) < MOST_ELEMENTS, "too many elements")
-    reach = max(v.oh * v.sh + v.kh * v.dh + abs(v.pt), v.ow * v.sw + v.kw * v.dw + abs(v.pl), v.ct, v.cl, v.cb, v.cr)
+    bottom, right = over(v.oh, rows) * rows * v.sh + v.kh * v.dh, v.ow * v.sw + v.kw * v.dw
+    reach = max(bottom + abs(v.pt), right + abs(v.pl), v.ct, v.cl, v.cb, v.cr)
     require(reach + max(v.h, v.w) < MOST_ELEMENTS, "windows too far away")
     yield Range("x", 0, 4 * v.planes * v.h * v.w)
     yield Range("y", 0, 4 * v.planes * v.oh * v.ow, writes=True)

@@ -96,3 +96,35 @@ LRN_SIZES = (5,)
 DEPTHWISE_WINDOWS = ((3, 1, 4), (3, 2, 2), (5, 1, 4), (5, 2, 2), (7, 1, 4))
 # Share of PEAK_MACS that they reach: as many loads as products.
 DEPTHWISE_EFFICIENCY = 0.2
+
+
+@dataclass(frozen=True)
+class DirectTile:
+    """A thread's share of a direct convolution: `cols` channels, a multiple of 4, of `rows` outputs below each other.
+
+    kh, stride  height and vertical stride of the window that it is compiled for, undilated; 0 for any
+    efficiency  share of PEAK_MACS when blocks are plenty, and when one is alone on its multiprocessor
+    """
+
+    cols: int
+    rows: int
+    efficiency: tuple[float, float]
+    kh: int = 0
+    stride: int = 0
+
+    @property
+    def window(self) -> str:
+        return f"_h{self.kh}_s{self.stride}" if self.kh else ""
+
+
+DIRECT_WINDOWS = ((3, 1), (3, 2), (5, 1), (5, 2), (7, 2), (11, 4))
+DIRECT_TILES = (
+    DirectTile(4, 4, (0.25, 0.15)),
+    DirectTile(8, 4, (0.35, 0.2)),
+    DirectTile(8, 1, (0.15, 0.1)),
+    *(DirectTile(4, 4, (0.45, 0.25), *window) for window in DIRECT_WINDOWS),
+    *(DirectTile(8, 4, (0.6, 0.3), *window) for window in DIRECT_WINDOWS[:-1]),
+    DirectTile(8, 2, (0.45, 0.25), *DIRECT_WINDOWS[-1]),
+)
+# The most input channels of a group that direct convolution is offered for.
+DIRECT_CHANNELS = 32
