@@ -10,7 +10,7 @@ import argparse
 import json
 import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -34,22 +34,19 @@ def median_s(run: Callable[[int], float]) -> float:
     return statistics.median(run(each) for _ in range(ROUNDS))
 
 
-def ours(name: str, batch: int, precision: str) -> tuple[float, np.ndarray, np.ndarray]:
-    """Seconds of one inference, input and output."""
-    graph = build(name)
-    session = InferenceSession(graph, providers=[("CUDAExecutionProvider", {"precision": precision})])
-    [(feed, spec)] = graph.inputs.items()
-    x = np.random.default_rng(0).standard_normal((batch, *spec.shape[1:]), np.float32)
-    [executor] = session.plan({feed: x.shape}).parts
+def ours(session: InferenceSession, x: np.ndarray) -> tuple[float, np.ndarray]:
+    """Seconds of one inference, and its output."""
+    [feed] = session.get_inputs()
+    [executor] = session.plan({feed.name: x.shape}).parts
     assert isinstance(executor, Executor)
-    [y] = session.run(None, {feed: x})
+    [y] = session.run(None, {feed.name: x})
     gpu = open_gpu()
     address = gpu.allocate(x.nbytes)
     gpu.copy("to device", x.ctypes.data, address, x.nbytes)
     _, context = executor.take((address,))
     seconds = median_s(context.work.seconds)
     gpu.free(address)
-    return seconds, x, y
+    return seconds, y
 
 
 def theirs(module: torch.nn.Module, x: torch.Tensor) -> tuple[float, torch.Tensor]:
@@ -75,26 +72,32 @@ def theirs(module: torch.nn.Module, x: torch.Tensor) -> tuple[float, torch.Tenso
     return median_s(run), y
 
 
-def compare(name: str, batch: int, precision: str) -> dict[str, object]:
-    seconds, x, y = ours(name, batch, precision)
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision != "f32"
-    model = to_onnx(InferenceSession(build(name)).network.graph)
-    formats = {"channels last": torch.channels_last}
-    if precision == "f32":
-        formats["channels first"] = torch.contiguous_format
-    found = {}
-    for layout, memory_format in formats.items():
-        module = OnnxModule(model, DTYPES[precision], memory_format)
-        found[layout], reference = theirs(
-            module, torch.from_numpy(x).to("cuda", DTYPES[precision]).to(memory_format=memory_format)
-        )
-    got = reference.float().cpu().numpy().reshape(y.shape)
-    layout = min(found, key=lambda key: found[key])
-    return {
-        "network": name, "batch": batch, "precision": precision, "tinycnn_ms": seconds * 1e3,
-        "torch_ms": found[layout] * 1e3, "torch_layout": layout, "speedup": found[layout] / seconds,
-        "difference": float(np.abs(y - got).max() / np.abs(got).max()),
-    }  # fmt: skip
+def compare(name: str, precisions: Sequence[str], batches: Sequence[int]) -> Iterator[dict[str, object]]:
+    graph = build(name)
+    [spec] = graph.inputs.values()
+    model = to_onnx(InferenceSession(graph).network.graph)
+    for precision in precisions:
+        session = InferenceSession(graph, providers=[("CUDAExecutionProvider", {"precision": precision})])
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision != "f32"
+        formats = {"channels last": torch.channels_last}
+        if precision == "f32":
+            formats["channels first"] = torch.contiguous_format
+        modules = {layout: OnnxModule(model, DTYPES[precision], form) for layout, form in formats.items()}
+        for batch in batches:
+            x = np.random.default_rng(0).standard_normal((batch, *spec.shape[1:]), np.float32)
+            seconds, y = ours(session, x)
+            found = {}
+            for layout, form in formats.items():
+                feed = torch.from_numpy(x).to("cuda", DTYPES[precision]).to(memory_format=form)
+                found[layout], reference = theirs(modules[layout], feed)
+            wanted = reference.float().cpu().numpy().reshape(y.shape)
+            layout = min(found, key=lambda key: found[key])
+            yield {
+                "network": name, "batch": batch, "precision": precision, "tinycnn_ms": seconds * 1e3,
+                "torch_ms": found[layout] * 1e3, "torch_layout": layout, "speedup": found[layout] / seconds,
+                "difference": float(np.abs(y - wanted).max() / np.abs(wanted).max()),
+            }  # fmt: skip
+            torch.cuda.empty_cache()
 
 
 def main() -> None:
@@ -106,10 +109,8 @@ def main() -> None:
     torch.backends.cudnn.benchmark = True
     print(open_gpu().title, "PyTorch", torch.__version__, "cuDNN", torch.backends.cudnn.version(), file=sys.stderr)
     for name in args.networks:
-        for batch in args.batches:
-            for precision in args.precisions:
-                print(json.dumps(compare(name, batch, precision)), flush=True)
-                torch.cuda.empty_cache()
+        for row in compare(name, args.precisions, args.batches):
+            print(json.dumps(row), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Times every tile and number of splits of the CUDA products on layers of real networks, as JSON lines.
 
-    python bench/cuda/products.py [--precision f32] [--batch 1] > products.jsonl
+    python bench/cuda/products.py [--precision f32] [--batch 1] [--splits 3] > products.jsonl
 
 The cost model's coefficients in tinycnn/kernels/cuda/tuning.py come from these figures. Needs a CUDA device.
 """
@@ -42,6 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--precision", default="f32", choices=list(tuning.TILES))
     parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--splits", type=int, default=3, help="numbers of splits to time for each tile")
     args = parser.parse_args()
     target, gpu = device(0, args.precision), open_gpu()
     rng = np.random.default_rng(0)
@@ -57,12 +58,13 @@ def main() -> None:
             packed = pack(weights, tile)
             u = gpu.allocate(packed.nbytes)
             gpu.copy("to device", packed.ctypes.data, u, packed.nbytes)
-            for plan in (plan for plan in conv_im2col.plans(p, target) if plan.tile == tile):
+            plans = [plan for plan in conv_im2col.plans(p, target) if plan.tile == tile]
+            for plan in sorted(plans, key=lambda plan: plan.time_s)[: args.splits]:
                 parts = gpu.allocate(4 * plan.splits * size) if plan.splits > 1 else result
                 tasks = launches(plan, there, u, parts, result, target.name)
                 work = gpu.work([dataclasses.replace(t, after=(i - 1,) if i else ()) for i, t in enumerate(tasks * 8)])
                 work.run()
-                seconds = statistics.median(work.seconds(3) / 8 for _ in range(5))
+                seconds = statistics.median(work.seconds(1) / 8 for _ in range(5))
                 macs = size * p.ci * p.kh * p.kw
                 told = {"layer": layer, "batch": args.batch, "tile": str(tile), "splits": plan.splits}
                 told |= {"us": seconds * 1e6, "predicted_us": plan.time_s * 1e6, "tflops": 2e-12 * macs / seconds}
