@@ -64,8 +64,8 @@ def conv(tile: Tile, function: str, target: str) -> CudaKernel:
             block_x,
             block_y,
             block_z,
+            compiled,
             cuda,
-            inline,
             load,
             modulo,
             over,
@@ -86,7 +86,7 @@ def conv(tile: Tile, function: str, target: str) -> CudaKernel:
         row_of, col_of = e.row_of, e.col_of
         f32, i64 = np.float32, np.int64
 
-        @inline
+        @compiled
         def fetch_b(rb, p, step, left):
             """`left` of a column's rows, whose first is at p; zeros behind them."""
             if left >= b_count:
@@ -96,7 +96,7 @@ def conv(tile: Tile, function: str, target: str) -> CudaKernel:
                 for i in range(b_count):
                     rb[i] = load(p + step * i) if i < left else f32(0)
 
-        @inline
+        @compiled
         def taps_inside(first, step, count, size):
             """Bit i: whether first + step * i is within 0 ... size - 1."""
             mask, at, i = i64(0), first, i64(0)
@@ -106,7 +106,7 @@ def conv(tile: Tile, function: str, target: str) -> CudaKernel:
                 i += 1
             return mask
 
-        @inline
+        @compiled
         def finish(j, i, state):
             """Stores one run of results, in row i and column j of this thread."""
             t, acc, to, first_row, rows, area, straight, whole, b, r, y, alpha, beta = state
@@ -126,7 +126,7 @@ def conv(tile: Tile, function: str, target: str) -> CudaKernel:
                         if to[e] >= 0:
                             store(y + to[e] + 4 * row * area, v[e])
 
-        @inline
+        @compiled
         def finish_column(j, state):
             """Where the pixels of a run lie: byte offsets in their images' first row, or -1 behind the last pixel."""
             t, acc, first_row, first_col, rows, channels, pixels, area, whole, b, r, y, alpha, beta = state
@@ -140,7 +140,7 @@ def conv(tile: Tile, function: str, target: str) -> CudaKernel:
         def finish_one(j):
             run = unrolled(e.rows, finish, j)
 
-            @inline
+            @compiled
             def column(state):
                 run(finish_column(j, state))
 

@@ -46,7 +46,17 @@ def matmul(function: str, target: str) -> CudaKernel:
 
     def build() -> Callable[..., Any]:
         from tinycnn.kernels.cuda.functions import formulas
-        from tinycnn.kernels.cuda.simt import cuda, inline, load, load_i64, modulo, over, shared_memory, store, unrolled
+        from tinycnn.kernels.cuda.simt import (
+            compiled,
+            cuda,
+            load,
+            load_i64,
+            modulo,
+            over,
+            shared_memory,
+            store,
+            unrolled,
+        )
         from tinycnn.kernels.cuda.tile_simt import simt
 
         e = simt(TILE)
@@ -55,7 +65,7 @@ def matmul(function: str, target: str) -> CudaKernel:
         put_a, put_b, multiply, row_of, col_of = e.put_a, e.put_b, e.multiply, e.row_of, e.col_of
         f, memory, f32, i64 = formulas()[function], shared_memory(e.buffer_bytes), np.float32, np.int64
 
-        @inline
+        @compiled
         def finish(run, state):
             t, acc, number, first_row, first_col, m, n, scale, bias, r, y, alpha, beta = state
             i, j = run // cols, run % cols

@@ -37,7 +37,12 @@ cuda: Any = Simulated() if SIMULATED else numba_cuda
 
 
 def inline(function: Callable[..., Any]) -> Any:
-    """A function that becomes part of the kernels that call it."""
+    """A function that becomes part of the kernels that call it when Numba reads them; it may return local arrays."""
+    return function if SIMULATED else numba_cuda.jit(device=True, inline="always")(function)
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """A function that Numba compiles by itself and LLVM inlines: for long ones, of which Numba would make too much."""
     return function if SIMULATED else numba_cuda.jit(device=True, forceinline=True)(function)
 
 
@@ -47,14 +52,14 @@ def unrolled(count: int, body: Callable[..., Any], *bound: int) -> Any:
     calls = (f"    body({', '.join(map(str, (*bound, i)))}, state)" for i in range(count))
     scope: dict[str, Any] = {"body": body}
     exec("\n".join(["def run(state):", *calls]), scope)
-    return inline(scope["run"])
+    return compiled(scope["run"])
 
 
 def sequence(functions: Sequence[Callable[..., Any]]) -> Any:
     """Function (state) that calls each of these with the state."""
     scope: dict[str, Any] = {f"f{i}": f for i, f in enumerate(functions)}
     exec("\n".join(["def run(state):", *(f"    {name}(state)" for name in scope)]), scope)
-    return inline(scope["run"])
+    return compiled(scope["run"])
 
 
 def instruction(meaning: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from tinycnn.kernels.cuda.simt import (
+    compiled,
     cuda,
-    inline,
     load4_i32,
     load_shared4_i32,
     load_shared_i32,
@@ -40,24 +40,24 @@ def tensor(tile: Tile) -> SimpleNamespace:
     a_words, b_pairs = 4 * mi, 2 * nj
     multiply_add, word = mma(tile.precision), words(tile.precision)
 
-    @inline
+    @compiled
     def fetch_a(a, address, t):
         for i in range(a_chunks):
             a[4 * i], a[4 * i + 1], a[4 * i + 2], a[4 * i + 3] = load4_i32(address + 16 * (t + i * threads))
 
-    @inline
+    @compiled
     def put_a(buffer, t, a):
         for i in range(a_chunks):
             values = (a[4 * i], a[4 * i + 1], a[4 * i + 2], a[4 * i + 3])
             store_shared4_i32(buffer + 16 * (t + i * threads), values)
 
-    @inline
+    @compiled
     def put_b(buffer, t, b):
         address = buffer + a_bytes + 4 * (t // n * b_words * pitch + t % n)
         for i in range(b_words):
             store_shared_i32(address + 4 * pitch * i, word(b[each * i], b[each * i + each - 1]))
 
-    @inline
+    @compiled
     def multiply(buffer, t, acc):
         warp, lane = t // 32, t % 32
         av = cuda.local.array(a_words, np.int32)
@@ -79,20 +79,20 @@ def tensor(tile: Tile) -> SimpleNamespace:
                         av[4 * i], av[4 * i + 1], av[4 * i + 2], av[4 * i + 3], bv[2 * j], bv[2 * j + 1],
                     )  # fmt: skip
 
-    @inline
+    @compiled
     def gather(base, t, acc):
         """Every thread has results."""
         return True
 
-    @inline
+    @compiled
     def store_run(address, v):
         store2(address, (v[0], v[1]))
 
-    @inline
+    @compiled
     def row_of(t, i):
         return t // 32 // warps_across * tm + 8 * i + t % 32 // 4
 
-    @inline
+    @compiled
     def col_of(t, j):
         return t // 32 % warps_across * tn + 8 * j + t % 4 * 2
 

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from tinycnn.kernels.cuda.simt import (
+    compiled,
     cuda,
-    inline,
     load4,
     load_shared4,
     store4,
@@ -34,7 +34,7 @@ def simt(tile: Tile) -> SimpleNamespace:
     a_chunks, b_count = m * k // 4 // threads, k * n // threads
     i4s, j4s = tm // 4, tn // 4
 
-    @inline
+    @compiled
     def place(t):
         """Row and column of a thread in the grid, by 4 x 8 threads a warp, and its group.
 
@@ -45,23 +45,23 @@ def simt(tile: Tile) -> SimpleNamespace:
         row, col = lane % 2 + lane // 16 * 2, lane // 2 % 8
         return warp // warp_cols * WARP_ROWS + row, warp % warp_cols * WARP_COLS + col, group
 
-    @inline
+    @compiled
     def fetch_a(a, address, t):
         for i in range(a_chunks):
             a[4 * i], a[4 * i + 1], a[4 * i + 2], a[4 * i + 3] = load4(address + 16 * (t + i * threads))
 
-    @inline
+    @compiled
     def put_a(buffer, t, a):
         for i in range(a_chunks):
             store_shared4(buffer + 16 * (t + i * threads), (a[4 * i], a[4 * i + 1], a[4 * i + 2], a[4 * i + 3]))
 
-    @inline
+    @compiled
     def put_b(buffer, t, b):
         address = buffer + a_bytes + 4 * (t // n * b_count * n + t % n)
         for i in range(b_count):
             store_shared(address + 4 * n * i, b[i])
 
-    @inline
+    @compiled
     def update(k_row, state):
         """acc += av bv, one row of A and B in shared memory."""
         a, b, acc = state
@@ -79,14 +79,14 @@ def simt(tile: Tile) -> SimpleNamespace:
 
     update_all = unrolled(depth, update)
 
-    @inline
+    @compiled
     def multiply(buffer, t, acc):
         row, col, group = place(t)
         a = buffer + 4 * (group * depth * m + 4 * row)
         b = buffer + a_bytes + 4 * (group * depth * n + 4 * col)
         update_all((a, b, acc))
 
-    @inline
+    @compiled
     def gather(base, t, acc):
         """Sums of all groups to group 0; whether this thread has results."""
         row, col, group = place(t)
@@ -106,16 +106,16 @@ def simt(tile: Tile) -> SimpleNamespace:
                             acc[4 * i + e] += v[e]
         return group == 0
 
-    @inline
+    @compiled
     def store_run(address, v):
         store4(address, (v[0], v[1], v[2], v[3]))
 
-    @inline
+    @compiled
     def row_of(t, i):
         row, _, _ = place(t)
         return i // 4 * 4 * rows + 4 * row + i % 4
 
-    @inline
+    @compiled
     def col_of(t, j):
         _, col, _ = place(t)
         return 4 * (j * cols + col)
