@@ -41,14 +41,14 @@ def test_mean_over_axes(shape: tuple[int, ...], axes: tuple[int, ...] | None, pl
 @pytest.mark.parametrize("axes", [(1,), (2, 3), (0, 2), (3,)], ids=str)
 @pytest.mark.parametrize("kind", REDUCTIONS)
 def test_folds(kind: str, axes: tuple[int, ...], place: str) -> None:
-    x = np.abs(sample((3, 21, 5, 9))) if kind == "ReduceLogSum" else sample((3, 21, 5, 9))
+    x = np.abs(sample((2, 21, 3, 5))) if kind == "ReduceLogSum" else sample((2, 21, 3, 5))
     check(REGISTRY[kind](), [x, np.array(axes)], place)
 
 
 @everywhere
 @pytest.mark.parametrize("team", TEAMS, ids=str)
 @pytest.mark.parametrize("cut", [1, 3])
-@pytest.mark.parametrize("shape, axis", [((2, 290), 1), ((1, 41, 3), 1)], ids=str)
+@pytest.mark.parametrize("shape, axis", [((2, 290), 1), ((1, 41, 2), 1)], ids=str)
 def test_every_team(
     shape: tuple[int, ...], axis: int, cut: int, team: Team, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

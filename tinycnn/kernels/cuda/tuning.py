@@ -124,7 +124,6 @@ DIRECT_TILES = (
     DirectTile(8, 1, (0.15, 0.1)),
     *(DirectTile(4, 4, (0.45, 0.25), *window) for window in DIRECT_WINDOWS),
     *(DirectTile(8, 4, (0.6, 0.3), *window) for window in DIRECT_WINDOWS[:-1]),
-    DirectTile(8, 2, (0.45, 0.25), *DIRECT_WINDOWS[-1]),
 )
 # The most input channels of a group that direct convolution is offered for.
 DIRECT_CHANNELS = 32
