@@ -74,7 +74,8 @@ class Context:
         views = {p: memory.view(p.spec.dtype).reshape(p.spec.dims) for p, memory in staging.items()}
         self.inputs = [views.get(port) for port in program.inputs]
         self.outputs = [views[port] for port in left]
-        self.work = backend.work(self.tasks(program, fed, left, staging))
+        moved = ([port for port in ports if port.spec.nbytes] for ports in (fed, left))
+        self.work = backend.work(self.tasks(program, *moved, staging))
 
     def place(self, port: Port) -> int:
         return self.bases[port.buffer] + port.offset

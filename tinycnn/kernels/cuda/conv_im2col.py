@@ -79,12 +79,14 @@ def conv(tile: Tile, function: str, target: str) -> CudaKernel:
         from tinycnn.kernels.cuda.tile_simt import simt
 
         e = simt(tile) if tile.precision == "f32" else tensor(tile)
-        m, n, k, a_bytes, width, cols = tile.m, tile.n, tile.k, tile.a_bytes, e.width, e.cols
+        m, n, k, a_bytes = tile.m, tile.n, tile.k, tile.a_bytes
+        width, cols = e.width, e.cols
         results, a_count, b_count, buffer_bytes = e.results, e.a_count, e.b_count, e.buffer_bytes
         fetch_a, put_a, put_b, multiply, gather = e.fetch_a, e.put_a, e.put_b, e.multiply, e.gather
         memory, f, store_run, numbers = shared_memory(e.shared_bytes), formulas()[function], e.store_run, e.a_numbers
+        load_run = e.load_run
         row_of, col_of = e.row_of, e.col_of
-        f32, i64 = np.float32, np.int64
+        f32, i32, i64 = np.float32, np.int32, np.int64
 
         @compiled
         def fetch_b(rb, p, step, left):
@@ -107,46 +109,85 @@ def conv(tile: Tile, function: str, target: str) -> CudaKernel:
             return mask
 
         @compiled
-        def finish(j, i, state):
-            """Stores one run of results, in row i and column j of this thread."""
-            t, acc, to, first_row, rows, area, straight, whole, b, r, y, alpha, beta = state
-            row = first_row + row_of(t, i)
-            if row < rows:
-                v = cuda.local.array(width, np.float32)
-                bias = load(b + 4 * row) if b != 0 else f32(0)
+        def add_bias(i, state):
+            t, acc, b, first_row, co = state
+            bias = load(b + 4 * min(first_row + row_of(t, i), co - 1))
+            for j in range(cols * width):
+                acc[i * cols * width + j] += bias
+
+        @compiled
+        def locate(to, p, channels, pixels, area):
+            """Elements before each pixel of a run in its first channel; -1 behind the last."""
+            image, q = over(p, area), modulo(p, area)
+            for e in range(width):
+                to[e] = image * channels * area + q if p + e < pixels else -1
+                q += 1
+                if q == area:
+                    image, q = image + 1, i64(0)
+
+        @compiled
+        def add_one(j, i, state):
+            """The residual of a run; any address will do for results that are not stored."""
+            t, acc, to, r, first_row, co, area = state
+            row = i32(min(first_row + row_of(t, i), co - 1) * area)
+            if modulo(area, width) == 0:
+                v = load_run(r + 4 * i64(i32(row + max(to[0], 0))))
                 for e in range(width):
-                    v[e] = acc[(i * cols + j) * width + e] + bias
-                    if r != 0 and to[e] >= 0:
-                        v[e] += load(r + to[e] + 4 * row * area)
-                    v[e] = f(v[e], alpha, beta) if whole else v[e]
-                if straight:
-                    store_run(y + to[0] + 4 * row * area, v)
+                    acc[(i * cols + j) * width + e] += v[e]
+            else:
+                for e in range(width):
+                    acc[(i * cols + j) * width + e] += load(r + 4 * i64(i32(row + max(to[e], 0))))
+
+        @compiled
+        def store_one(j, i, state):
+            t, acc, to, y, first_row, co, area, whole, alpha, beta = state
+            row = first_row + row_of(t, i)
+            if row < co:
+                at = i32(row * area)
+                v = cuda.local.array(width, np.float32)
+                for e in range(width):
+                    value = acc[(i * cols + j) * width + e]
+                    v[e] = f(value, alpha, beta) if whole else value
+                if modulo(area, width) == 0:
+                    if to[0] >= 0:
+                        store_run(y + 4 * i64(i32(at + to[0])), v)
                 else:
                     for e in range(width):
                         if to[e] >= 0:
-                            store(y + to[e] + 4 * row * area, v[e])
+                            store(y + 4 * i64(i32(at + to[e])), v[e])
 
-        @compiled
-        def finish_column(j, state):
-            """Where the pixels of a run lie: byte offsets in their images' first row, or -1 behind the last pixel."""
-            t, acc, first_row, first_col, rows, channels, pixels, area, whole, b, r, y, alpha, beta = state
-            to = cuda.local.array(width, np.int64)
-            for e in range(width):
-                p = first_col + col_of(t, j) + e
-                to[e] = 4 * (over(p, area) * channels * area + modulo(p, area)) if p < pixels else i64(-1)
-            straight = modulo(area, width) == 0 and to[0] >= 0
-            return t, acc, to, first_row, rows, area, straight, whole, b, r, y, alpha, beta
-
-        def finish_one(j):
-            run = unrolled(e.rows, finish, j)
+        def column(j):
+            add_all, store_all = unrolled(e.rows, add_one, j), unrolled(e.rows, store_one, j)
 
             @compiled
-            def column(state):
-                run(finish_column(j, state))
+            def add(state):
+                t, acc, r, first_row, first_col, co, channels, pixels, area = state
+                to = cuda.local.array(width, np.int32)
+                locate(to, first_col + col_of(t, j), channels, pixels, area)
+                add_all((t, acc, to, r, first_row, co, area))
 
-            return column
+            @compiled
+            def keep(state):
+                t, acc, y, first_row, first_col, co, channels, pixels, area, whole, alpha, beta = state
+                to = cuda.local.array(width, np.int32)
+                locate(to, first_col + col_of(t, j), channels, pixels, area)
+                store_all((t, acc, to, y, first_row, co, area, whole, alpha, beta))
 
-        columns = sequence([finish_one(j) for j in range(cols)])
+            return add, keep
+
+        adds, keeps = zip(*(column(j) for j in range(cols)), strict=True)
+        add_residual, store_all, add_biases = sequence(adds), sequence(keeps), unrolled(e.rows, add_bias)
+
+        @compiled
+        def finish(acc, co, channels, pixels, area, whole, b, r, y, alpha, beta):
+            """Everything that is read is read before anything is stored: loads may not pass stores."""
+            if b != 0:
+                add_biases((thread_x(), acc, b, block_y() * m, co))
+            if r != 0:
+                add_residual((thread_x(), acc, r, block_y() * m, block_x() * n, co, channels, pixels, area))
+            store_all(
+                (thread_x(), acc, y, block_y() * m, block_x() * n, co, channels, pixels, area, whole, alpha, beta)
+            )
 
         def kernel(
             x, w, b, r, y, images, groups, ci, h, wd, co, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, splits, alpha, beta
@@ -203,10 +244,9 @@ def conv(tile: Tile, function: str, target: str) -> CudaKernel:
                 part = y + 4 * (split * images * groups + group) * co * oh * ow
                 residual = r + 4 * group * co * oh * ow if r != 0 else i64(0)
                 biases = b + 4 * group * co if b != 0 else i64(0)
-                columns(
-                    (thread_x(), acc, block_y() * m, block_x() * n, co, groups * co, images * oh * ow, oh * ow,
-                     splits == 1, biases, residual, part, alpha, beta)
-                )  # fmt: skip
+                finish(
+                    acc, co, groups * co, images * oh * ow, oh * ow, splits == 1, biases, residual, part, alpha, beta
+                )
 
         return kernel
 

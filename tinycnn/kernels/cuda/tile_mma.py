@@ -14,6 +14,7 @@ import numpy as np
 from tinycnn.kernels.cuda.simt import (
     compiled,
     cuda,
+    load2,
     load4_i32,
     load_shared4_i32,
     load_shared_i32,
@@ -100,5 +101,5 @@ def tensor(tile: Tile) -> SimpleNamespace:
         results=4 * mi * nj, rows=2 * mi, cols=nj, width=2, a_count=4 * a_chunks, b_count=b_count,
         buffer_bytes=buffer_bytes, shared_bytes=2 * buffer_bytes,
         a_numbers=np.int32, fetch_a=fetch_a, put_a=put_a, put_b=put_b, multiply=multiply, gather=gather,
-        row_of=row_of, col_of=col_of, store_run=store_run,
+        row_of=row_of, col_of=col_of, store_run=store_run, load_run=load2,
     )  # fmt: skip

@@ -125,5 +125,5 @@ def simt(tile: Tile) -> SimpleNamespace:
         results=tm * tn, rows=tm, cols=j4s, width=4, a_count=4 * a_chunks, b_count=b_count,
         buffer_bytes=a_bytes + b_bytes, shared_bytes=max(2 * (a_bytes + b_bytes), sums_bytes),
         a_numbers=np.float32, fetch_a=fetch_a, put_a=put_a, put_b=put_b, multiply=multiply, gather=gather,
-        row_of=row_of, col_of=col_of, store_run=store_run,
+        row_of=row_of, col_of=col_of, store_run=store_run, load_run=load4,
     )  # fmt: skip

@@ -38,13 +38,19 @@ class Tile:
         return f"{self.m}x{self.n}"
 
 
-SIMT_TILES = (Tile(128, 128, 8, 8, 8), Tile(64, 64, 16, 4, 4, resident=3), Tile(32, 32, 32, 4, 4, 4, resident=3))
+SIMT_TILES = (
+    Tile(128, 128, 8, 8, 8),
+    Tile(64, 128, 8, 8, 8, resident=4),
+    Tile(64, 64, 16, 4, 4, resident=3),
+    Tile(32, 32, 32, 4, 4, 4, resident=3),
+)
 
 
 def tensor_tiles(precision: Precision) -> tuple[Tile, ...]:
     k = 16 if precision == "tf32" else 32
     return (
         Tile(128, 128, 16, 64, 32, precision=precision),
+        Tile(64, 128, 16, 64, 32, resident=4, precision=precision),
         Tile(64, 64, 16, 32, 32, resident=4, precision=precision),
         Tile(32, 64, k, 16, 32, resident=4, precision=precision),
     )
