@@ -64,7 +64,9 @@ def conv(tile: Tile, function: str, target: str) -> CudaKernel:
             block_x,
             block_y,
             block_z,
+            commit_copies,
             compiled,
+            copy_to_shared,
             cuda,
             load,
             modulo,
@@ -74,6 +76,7 @@ def conv(tile: Tile, function: str, target: str) -> CudaKernel:
             store,
             thread_x,
             unrolled,
+            wait_for_copies,
         )
         from tinycnn.kernels.cuda.tile_mma import tensor
         from tinycnn.kernels.cuda.tile_simt import simt
@@ -81,22 +84,29 @@ def conv(tile: Tile, function: str, target: str) -> CudaKernel:
         e = simt(tile) if tile.precision == "f32" else tensor(tile)
         m, n, k, a_bytes = tile.m, tile.n, tile.k, tile.a_bytes
         width, cols = e.width, e.cols
-        results, a_count, b_count, buffer_bytes = e.results, e.a_count, e.b_count, e.buffer_bytes
-        fetch_a, put_a, put_b, multiply, gather = e.fetch_a, e.put_a, e.put_b, e.multiply, e.gather
-        memory, f, store_run, numbers = shared_memory(e.shared_bytes), formulas()[function], e.store_run, e.a_numbers
-        load_run = e.load_run
-        row_of, col_of = e.row_of, e.col_of
+        a_chunks, b_count, b_pitch, buffer_bytes = e.a_chunks, e.b_count, e.b_pitch, e.buffer_bytes
+        results, multiply, gather, row_of, col_of = e.results, e.multiply, e.gather, e.row_of, e.col_of
+        memory, f, load_run, store_run = shared_memory(e.shared_bytes), formulas()[function], e.load_run, e.store_run
+        threads, stages, end_bytes = tile.threads, tile.stages, tile.stages * e.buffer_bytes
+        capability = int(target.removeprefix("sm_"))
+        copy4, copy16 = copy_to_shared(4, capability), copy_to_shared(16, capability)
+        commit, wait = commit_copies(capability), wait_for_copies(tile.stages - 2, capability)
         f32, i32, i64 = np.float32, np.int32, np.int64
 
         @compiled
-        def fetch_b(rb, p, step, left):
+        def fetch_a(buffer, address, t):
+            for i in range(a_chunks):
+                copy16(buffer + 16 * (t + i * threads), address + 16 * (t + i * threads), True)
+
+        @compiled
+        def fetch_b(buffer, p, step, left):
             """`left` of a column's rows, whose first is at p; zeros behind them."""
             if left >= b_count:
                 for i in range(b_count):
-                    rb[i] = load(p + step * i)
+                    copy4(buffer + b_pitch * i, p + step * i, True)
             else:
                 for i in range(b_count):
-                    rb[i] = load(p + step * i) if i < left else f32(0)
+                    copy4(buffer + b_pitch * i, p + step * i, i < left)
 
         @compiled
         def taps_inside(first, step, count, size):
@@ -161,14 +171,16 @@ def conv(tile: Tile, function: str, target: str) -> CudaKernel:
 
             @compiled
             def add(state):
-                t, acc, r, first_row, first_col, co, channels, pixels, area = state
+                acc, r, co, channels, pixels, area = state
+                t, first_row, first_col = thread_x(), block_y() * m, block_x() * n
                 to = cuda.local.array(width, np.int32)
                 locate(to, first_col + col_of(t, j), channels, pixels, area)
                 add_all((t, acc, to, r, first_row, co, area))
 
             @compiled
             def keep(state):
-                t, acc, y, first_row, first_col, co, channels, pixels, area, whole, alpha, beta = state
+                acc, y, co, channels, pixels, area, whole, alpha, beta = state
+                t, first_row, first_col = thread_x(), block_y() * m, block_x() * n
                 to = cuda.local.array(width, np.int32)
                 locate(to, first_col + col_of(t, j), channels, pixels, area)
                 store_all((t, acc, to, y, first_row, co, area, whole, alpha, beta))
@@ -184,10 +196,8 @@ def conv(tile: Tile, function: str, target: str) -> CudaKernel:
             if b != 0:
                 add_biases((thread_x(), acc, b, block_y() * m, co))
             if r != 0:
-                add_residual((thread_x(), acc, r, block_y() * m, block_x() * n, co, channels, pixels, area))
-            store_all(
-                (thread_x(), acc, y, block_y() * m, block_x() * n, co, channels, pixels, area, whole, alpha, beta)
-            )
+                add_residual((acc, r, co, channels, pixels, area))
+            store_all((acc, y, co, channels, pixels, area, whole, alpha, beta))
 
         def kernel(
             x, w, b, r, y, images, groups, ci, h, wd, co, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, splits, alpha, beta
@@ -195,7 +205,6 @@ def conv(tile: Tile, function: str, target: str) -> CudaKernel:
             t = i64(cuda.threadIdx.x)
             base = memory()
             acc = cuda.local.array(results, np.float32)
-            ra, rb = cuda.local.array(a_count, numbers), cuda.local.array(b_count, np.float32)
             for i in range(results):
                 acc[i] = f32(0)
             area, plane, pixels = oh * ow, 4 * h * wd, images * oh * ow
@@ -214,13 +223,18 @@ def conv(tile: Tile, function: str, target: str) -> CudaKernel:
             tap, c = over(first, chunks), modulo(first, chunks) * k
             tr, ts = over(tap, kw), modulo(tap, kw)
             column = corner + 4 * (tr * dh * wd + ts * dw) + c * plane
-            buffer, other = base, base + buffer_bytes
-            step = first
-            while step <= last:
-                if step < last:
-                    fetch_a(ra, weights, t)
+            buffer = fill = base
+            b_start = a_bytes + over(t, n) * b_count * b_pitch + 4 * modulo(t, n)
+            ahead, step = first, first - (stages - 1)
+            while step < last:
+                if step >= first:
+                    wait()
+                    cuda.syncthreads()
+                if ahead < last:
+                    fetch_a(fill, weights, t)
                     left = ci - c - over(t, n) * b_count
-                    fetch_b(rb, column, plane, left if inside >> tr & inside >> (32 + ts) & 1 else i64(0))
+                    wanted = left if inside >> tr & inside >> (32 + ts) & 1 else i64(0)
+                    fetch_b(fill + b_start, column, plane, wanted)
                     weights += a_bytes
                     column += k * plane
                     c += k
@@ -231,13 +245,12 @@ def conv(tile: Tile, function: str, target: str) -> CudaKernel:
                             ts = i64(0)
                             tr += 1
                         column = corner + 4 * (tr * dh * wd + ts * dw)
-                if step > first:
+                commit()
+                fill = fill + buffer_bytes if fill + buffer_bytes < base + end_bytes else base
+                if step >= first:
                     multiply(buffer, t, acc)
-                if step < last:
-                    put_a(other, t, ra)
-                    put_b(other, t, rb)
-                cuda.syncthreads()
-                buffer, other = other, buffer
+                    buffer = buffer + buffer_bytes if buffer + buffer_bytes < base + end_bytes else base
+                ahead += 1
                 step += 1
             if gather(base, t, acc):
                 group, split = over(block_z(), splits), modulo(block_z(), splits)
@@ -335,21 +348,27 @@ class Plan:
 
 def plans(p: Product, device: Any) -> Iterator[Plan]:
     """Every tile with every number of splits that makes sense."""
-    size = p.images * p.groups * p.co * p.oh * p.ow
-    peak = tuning.PEAK_MACS[device.precision]
     for tile in tuning.TILES[device.precision]:
-        full, alone = tuning.EFFICIENCY[device.precision][tile.m, tile.n]
         steps = p.kh * p.kw * over(p.ci, tile.k)
-        count = over(p.images * p.oh * p.ow, tile.n) * over(p.co, tile.m) * p.groups
         for splits in tuning.SPLITS:
-            if splits > 1 and steps // splits < tuning.LEAST_STEPS:
-                break
-            work = tile.m * tile.n * tile.k * over(steps, splits)
-            each = over(count * splits, device.multiprocessors)
-            time_s = tuning.ROW_S + max(each * work / (peak * full), work / (peak * alone))
-            if splits > 1:
-                time_s += tuning.transfer_s(4 * size * (splits + 1)) + 4 * size * splits / tuning.MEMORY_BANDWIDTH
-            yield Plan(p, tile, splits, time_s)
+            if splits == 1 or steps // splits >= tuning.LEAST_STEPS:
+                yield Plan(p, tile, splits, predicted_s(p, tile, splits, device))
+
+
+def predicted_s(p: Product, tile: Tile, splits: int, device: Any) -> float:
+    """Blocks run in waves that fill the device, `resident` to a multiprocessor; the last may leave some of it idle."""
+    peak = tuning.PEAK_MACS[device.precision]
+    full, alone = (peak * share for share in tuning.EFFICIENCY[device.precision][tile.m, tile.n])
+    count = over(p.images * p.oh * p.ow, tile.n) * over(p.co, tile.m) * p.groups * splits
+    work = tile.m * tile.n * tile.k * over(p.kh * p.kw * over(p.ci, tile.k), splits)
+    waves, rest = divmod(count, device.multiprocessors * tile.resident)
+    time_s = waves * (tuning.BLOCK_S + tile.resident * work / full)
+    if rest:
+        time_s += tuning.BLOCK_S + max(over(rest, device.multiprocessors) * work / full, work / alone)
+    size = p.images * p.groups * p.co * p.oh * p.ow
+    moved = 4 * (size * splits + p.images * p.groups * p.ci * p.h * p.wd + p.groups * p.co * p.ci * p.kh * p.kw)
+    total = tuning.ROW_S + max(time_s, moved / tuning.MEMORY_BANDWIDTH)
+    return total if splits == 1 else total + tuning.transfer_s(4 * size * (splits + 1))
 
 
 def best(p: Product, device: Any) -> Plan:

@@ -242,6 +242,89 @@ block_x, block_y, block_z = (
 )
 
 
+ASYNC = 80  # the least capability that copies to shared memory without registers
+COPIES = {4: "cp.async.ca.shared.global [$0], [$1], 4, $2;", 16: "cp.async.cg.shared.global [$0], [$1], 16, $2;"}
+
+
+@functools.cache
+def copy_to_shared(nbytes: int, capability: int) -> Any:
+    """Instruction (address in shared memory, address, wanted): 4 or 16 bytes, or zeros where they are not wanted. They
+    are there after `commit_copies` and `wait_for_copies`; below ASYNC at once.
+
+    Source: PTX ISA, cp.async.
+    """
+
+    def meaning(target: int, source: int, wanted: Any) -> None:
+        data = ctypes.string_at(int(source), nbytes) if wanted else bytes(nbytes)
+        pending(threading.current_thread())[-1].append((int(target), data))
+
+    @instruction(meaning)
+    def copy(typingctx: Any, target: Any, source: Any, wanted: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            target, source, wanted = args
+            wanted = builder.trunc(wanted, ir.IntType(1)) if wanted.type.width > 1 else wanted
+            if capability >= ASYNC:
+                size = builder.select(wanted, I32(nbytes), I32(0))
+                given = [builder.trunc(target, I32), source, size]
+                inline_assembly(builder, COPIES[nbytes], "r,l,r,~{memory}", ir.VoidType(), given, side_effect=True)
+                return context.get_dummy_value()
+            kind = F32 if nbytes == 4 else ir.VectorType(F32, 4)
+            place, zeros = pointer(builder, target, kind, SHARED), ir.Constant(kind, None)
+            with builder.if_else(wanted) as (yes, no):
+                with yes:
+                    found = builder.load(pointer(builder, source, kind, GLOBAL), align=nbytes)
+                    builder.store(found, place, align=nbytes)
+                with no:
+                    builder.store(zeros, place, align=nbytes)
+            return context.get_dummy_value()
+
+        return types.void(types.int64, types.int64, types.boolean), codegen
+
+    return copy
+
+
+def pending(thread: Any) -> list[list[tuple[int, bytes]]]:
+    """In the simulator: the groups of copies of a thread, the last still open."""
+    groups: list[list[tuple[int, bytes]]] = thread.__dict__.setdefault("groups_of_copies", [[]])
+    return groups
+
+
+def copies_instruction(text: str, capability: int, meaning: Callable[[], None]) -> Any:
+    @instruction(meaning)
+    def call(typingctx: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            if capability >= ASYNC:
+                inline_assembly(builder, text, "~{memory}", ir.VoidType(), [], side_effect=True)
+            return context.get_dummy_value()
+
+        return types.void(), codegen
+
+    return call
+
+
+@functools.cache
+def commit_copies(capability: int) -> Any:
+    """Instruction (): what this thread has asked to be copied since the last is a group."""
+
+    def meaning() -> None:
+        pending(threading.current_thread()).append([])
+
+    return copies_instruction("cp.async.commit_group;", capability, meaning)
+
+
+@functools.cache
+def wait_for_copies(open_groups: int, capability: int) -> Any:
+    """Instruction (): waits until all groups of this thread but the last `open_groups` are there."""
+
+    def meaning() -> None:
+        groups = pending(threading.current_thread())
+        while len(groups) > open_groups + 1:
+            for target, data in groups.pop(0):
+                ctypes.memmove(target, data, len(data))
+
+    return copies_instruction(f"cp.async.wait_group {open_groups};", capability, meaning)
+
+
 CONVERT = {
     "tf32": "cvt.rna.tf32.f32 $0, $1;",
     "bf16": "cvt.rn.bf16x2.f32 $0, $2, $1;",

@@ -46,11 +46,6 @@ def simt(tile: Tile) -> SimpleNamespace:
         return warp // warp_cols * WARP_ROWS + row, warp % warp_cols * WARP_COLS + col, group
 
     @compiled
-    def fetch_a(a, address, t):
-        for i in range(a_chunks):
-            a[4 * i], a[4 * i + 1], a[4 * i + 2], a[4 * i + 3] = load4(address + 16 * (t + i * threads))
-
-    @compiled
     def put_a(buffer, t, a):
         for i in range(a_chunks):
             store_shared4(buffer + 16 * (t + i * threads), (a[4 * i], a[4 * i + 1], a[4 * i + 2], a[4 * i + 3]))
@@ -120,10 +115,10 @@ def simt(tile: Tile) -> SimpleNamespace:
         _, col, _ = place(t)
         return 4 * (j * cols + col)
 
-    sums_bytes = 4 * m * n * (groups - 1)
+    buffer_bytes, sums_bytes = a_bytes + b_bytes, 4 * m * n * (groups - 1)
     return SimpleNamespace(
-        results=tm * tn, rows=tm, cols=j4s, width=4, a_count=4 * a_chunks, b_count=b_count,
-        buffer_bytes=a_bytes + b_bytes, shared_bytes=max(2 * (a_bytes + b_bytes), sums_bytes),
-        a_numbers=np.float32, fetch_a=fetch_a, put_a=put_a, put_b=put_b, multiply=multiply, gather=gather,
-        row_of=row_of, col_of=col_of, store_run=store_run, load_run=load4,
+        results=tm * tn, rows=tm, cols=j4s, width=4, a_chunks=a_chunks, b_count=b_count, b_pitch=4 * n,
+        buffer_bytes=buffer_bytes, shared_bytes=max(tile.stages * buffer_bytes, sums_bytes),
+        put_a=put_a, put_b=put_b, multiply=multiply, gather=gather, row_of=row_of, col_of=col_of,
+        load_run=load4, store_run=store_run,
     )  # fmt: skip

@@ -13,6 +13,7 @@ class Tile:
     tm, tn    results of a thread; on tensor cores m and n of a warp
     groups    sets of threads that share an m x n, each taking k / groups of the rows
     resident  blocks that a multiprocessor holds
+    stages    slices of k rows in shared memory: one is multiplied, the others are on their way
     """
 
     m: int
@@ -23,6 +24,7 @@ class Tile:
     groups: int = 1
     resident: int = 2
     precision: Precision = "f32"
+    stages: int = 3
 
     @property
     def threads(self) -> int:
@@ -39,20 +41,20 @@ class Tile:
 
 
 SIMT_TILES = (
-    Tile(128, 128, 8, 8, 8),
-    Tile(64, 128, 8, 8, 8, resident=4),
+    Tile(128, 128, 8, 8, 8, stages=4),
+    Tile(64, 128, 8, 8, 8, resident=4, stages=4),
     Tile(64, 64, 16, 4, 4, resident=3),
     Tile(32, 32, 32, 4, 4, 4, resident=3),
 )
 
 
 def tensor_tiles(precision: Precision) -> tuple[Tile, ...]:
-    k = 16 if precision == "tf32" else 32
+    large, small = (8, 16) if precision == "tf32" else (16, 32)
     return (
-        Tile(128, 128, 16, 64, 32, precision=precision),
-        Tile(64, 128, 16, 64, 32, resident=4, precision=precision),
+        Tile(128, 128, large, 64, 32, precision=precision),
+        Tile(64, 128, 16, 64, 32, resident=3, precision=precision),
         Tile(64, 64, 16, 32, 32, resident=4, precision=precision),
-        Tile(32, 64, k, 16, 32, resident=4, precision=precision),
+        Tile(32, 64, small, 16, 32, resident=4, precision=precision),
     )
 
 
@@ -69,11 +71,18 @@ LEAST_STEPS = 4
 
 # Multiply-adds a second of one multiprocessor at full speed, the share of it that tiles reach when blocks are plenty,
 # and the share when a block is alone on its multiprocessor.
-PEAK_MACS: Mapping[Precision, float] = {"f32": 128 * 1.7e9, "tf32": 1024e9, "bf16": 2048e9, "f16": 2048e9}
+CLOCK = 1.755e9
+PEAK_MACS: Mapping[Precision, float] = {
+    "f32": 128 * CLOCK, "tf32": 1024 * CLOCK, "bf16": 2048 * CLOCK, "f16": 2048 * CLOCK,
+}  # fmt: skip
+SIMT_EFFICIENCY = {(128, 128): (0.68, 0.5), (64, 128): (0.62, 0.35), (64, 64): (0.5, 0.35), (32, 32): (0.38, 0.25)}
+TENSOR_EFFICIENCY = {(128, 128): (0.22, 0.12), (64, 128): (0.2, 0.08), (64, 64): (0.14, 0.06), (32, 64): (0.09, 0.04)}
 EFFICIENCY: Mapping[Precision, Mapping[tuple[int, int], tuple[float, float]]] = {
-    "f32": {(128, 128): (0.8, 0.55), (64, 64): (0.6, 0.4), (32, 32): (0.45, 0.3)},
-    **{p: {(128, 128): (0.5, 0.3), (64, 64): (0.3, 0.15), (32, 64): (0.2, 0.1)} for p in ("tf32", "bf16", "f16")},
-}
+    "f32": SIMT_EFFICIENCY, "tf32": TENSOR_EFFICIENCY, "bf16": TENSOR_EFFICIENCY, "f16": TENSOR_EFFICIENCY,
+}  # fmt: skip
+
+# Seconds of a block before its first product and after its last.
+BLOCK_S = 1.2e-6
 
 # Bytes a second that the device's memory moves, and seconds that a row takes at least.
 MEMORY_BANDWIDTH = 4.0e12
