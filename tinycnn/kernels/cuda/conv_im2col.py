@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tinycnn.kernels.cuda import epilogue, tuning
+from tinycnn.kernels.cuda.device import TENSOR_CORES
 from tinycnn.kernels.cuda.launch import MOST_ELEMENTS, Blocks, CudaKernel, cuda_kernel, over
 from tinycnn.kernels.cuda.precision import to_words
 from tinycnn.kernels.cuda.sum_splits import sum_splits
@@ -264,13 +265,18 @@ def conv(tile: Tile, function: str, target: str) -> CudaKernel:
         return kernel
 
     name = f"conv_im2col{epilogue.suffix(function)}_{tile.precision}_nchw_{tile}"
-    parts = functools.partial(ranges, tile), target, tile.threads, functools.partial(blocks, tile), tile.resident
+    # A function that is more than a clamp takes registers.
+    resident = tile.resident if function == "clamp" else max(1, tile.resident - 1)
+    parts = functools.partial(ranges, tile), target, tile.threads, functools.partial(blocks, tile), resident
     return cuda_kernel(name, ROW, build, *parts)
 
 
 def kernels(target: str) -> Iterable[CudaKernel]:
-    tiles = [tile for tiles in tuning.TILES.values() for tile in tiles]
-    yield from (conv(tile, function, target) for tile in tiles for function in ("clamp", "swish"))
+    """Those of every tile that the device can run; of the functions that they may fuse, one beside the clamp."""
+    for precision, tiles in tuning.TILES.items():
+        if precision == "f32" or int(target.removeprefix("sm_")) >= TENSOR_CORES:
+            yield from (conv(tile, "clamp", target) for tile in tiles)
+    yield from (conv(tile, "swish", target) for tile in tuning.TILES["f32"])
 
 
 def pack(w: np.ndarray, tile: Tile) -> np.ndarray:

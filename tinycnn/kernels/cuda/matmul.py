@@ -61,7 +61,7 @@ def matmul(function: str, target: str) -> CudaKernel:
 
         e = simt(TILE)
         tm, tn, tk, threads = TILE.m, TILE.n, TILE.k, TILE.threads
-        results, width, a_count, b_count = e.results, e.width, e.a_count, e.b_count
+        results, width, a_count, b_count = e.results, e.width, 4 * e.a_chunks, e.b_count
         put_a, put_b, multiply, row_of, col_of = e.put_a, e.put_b, e.multiply, e.row_of, e.col_of
         f, memory, f32, i64 = formulas()[function], shared_memory(e.buffer_bytes), np.float32, np.int64
 
