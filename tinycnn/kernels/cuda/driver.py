@@ -144,14 +144,14 @@ class Gpu:
         checked(self.cu.cuMemFreeHost(address))
 
     def copy(self, kind: str, source: int, target: int, nbytes: int) -> None:
+        """The driver returns before the last bytes of pageable memory have arrived, and other streams do not wait.
+
+        Source: CUDA Driver API, API synchronization behavior.
+        """
         self.enter()
-        if kind == "to device":
-            checked(self.cu.cuMemcpyHtoD(target, source, nbytes))
-        elif kind == "to host":
-            checked(self.cu.cuMemcpyDtoH(target, source, nbytes))
-        else:
-            checked(self.cu.cuMemcpyDtoD(target, source, nbytes))
-            self.wait()
+        copy = {"to device": self.cu.cuMemcpyHtoD, "to host": self.cu.cuMemcpyDtoH, "on device": self.cu.cuMemcpyDtoD}
+        checked(copy[kind](target, source, nbytes))
+        self.wait()
 
     def wait(self) -> None:
         self.enter()
