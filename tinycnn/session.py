@@ -10,6 +10,7 @@ import numpy as np
 
 from tinycnn.errors import DeviceError, FeedError, FeedTypeError, OptionError
 from tinycnn.ir import Graph, TensorSpec, computed
+from tinycnn.runtime.device_array import describe, is_on_device
 
 if TYPE_CHECKING:
     from tinycnn.kernels.lowering import Target
@@ -112,6 +113,11 @@ class ModelMetadata:
 
 def check_feed(name: str, value: Any, spec: TensorSpec) -> np.ndarray:
     """The feed as an array. Raises FeedTypeError and FeedError, naming the input and what it takes."""
+    if is_on_device(value):
+        if computed(spec.dtype) != spec.dtype:
+            raise FeedTypeError(f"input {name!r} takes {spec.dtype.name}: give it as an array of the host")
+        check_array(name, *describe(value)[:2], spec)
+        return value
     if not isinstance(value, np.ndarray):
         if not hasattr(value, "__array__") and not isinstance(value, list | tuple | int | float):
             raise FeedTypeError(f"input {name!r}: an array is needed, not {type(value).__name__}")
@@ -121,17 +127,20 @@ def check_feed(name: str, value: Any, spec: TensorSpec) -> np.ndarray:
             raise FeedTypeError(f"input {name!r}: {error}") from None
     if value.dtype.kind == "U" and spec.dtype == object:
         value = value.astype(object)
-    if value.dtype != spec.dtype:
-        raise FeedTypeError(f"input {name!r} takes {spec.dtype.name}, not {value.dtype.name}; convert it with .astype")
-    shape = spec.shape
-    if shape is not None:
-        fits = len(shape) == value.ndim and all(
-            not isinstance(d, int) or d == got for d, got in zip(shape, value.shape, strict=False)
+    check_array(name, value.shape, value.dtype, spec)
+    return value
+
+
+def check_array(name: str, shape: Sequence[int], dtype: np.dtype, spec: TensorSpec) -> None:
+    if dtype != spec.dtype:
+        raise FeedTypeError(f"input {name!r} takes {spec.dtype.name}, not {dtype.name}; convert it with .astype")
+    if spec.shape is not None:
+        fits = len(spec.shape) == len(shape) and all(
+            not isinstance(d, int) or d == got for d, got in zip(spec.shape, shape, strict=False)
         )
         if not fits:
-            wanted = "x".join(map(str, shape)) or "scalar"
-            raise FeedError(f"input {name!r} takes {wanted}, not {'x'.join(map(str, value.shape)) or 'scalar'}")
-    return value
+            wanted = "x".join(map(str, spec.shape)) or "scalar"
+            raise FeedError(f"input {name!r} takes {wanted}, not {'x'.join(map(str, shape)) or 'scalar'}")
 
 
 class InferenceSession:
@@ -236,6 +245,8 @@ class InferenceSession:
             raise FeedError(f"input {missing[0]!r} is missing; the model's inputs are {list(inputs)}")
         checked = {}
         for name, spec in inputs.items():
+            if CUDA not in self.providers and is_on_device(feeds[name]):
+                raise FeedTypeError(f"input {name!r} lies on a CUDA device, and this session runs on the processor")
             value = feeds[name] if spec.is_unknown else check_feed(name, feeds[name], spec)
             checked[name] = as_computed(value)
         return {name: checked[name] for name in network.graph.inputs}

@@ -86,9 +86,11 @@ def is_contiguous(shape: Sequence[int], strides: Sequence[int], itemsize: int) -
     return True
 
 
-def address(name: str, array: Any) -> int:
-    """Where kernels can read an array of the device. Raises FeedError where they could not."""
-    _, _, found, contiguous = describe(array)
+def address(name: str, array: Any, spec: TensorSpec) -> int:
+    """Where kernels can read an array of the device. Raises FeedError where they could not, or would read beyond it."""
+    shape, dtype, found, contiguous = describe(array)
+    if (shape, dtype) != (spec.dims, spec.dtype):
+        raise FeedError(f"input {name!r} takes {spec}, not {TensorSpec(shape, dtype)}")
     if not contiguous or found % ALIGNMENT:
         raise FeedError(f"input {name!r}: an array on the device must be contiguous and {ALIGNMENT}-byte aligned")
     return found

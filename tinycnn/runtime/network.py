@@ -36,15 +36,16 @@ class Plan:
     def run(self, values: Arrays) -> list[Any]:
         """The graph's outputs. values: the feeds by name."""
         first = self.parts[0] if self.parts else None
+        if len(self.parts) > 1 or not isinstance(first, executor_cuda.Executor):
+            for name, value in values.items():
+                if is_on_device(value):
+                    raise FeedError(
+                        f"input {name!r} lies on a device, but not all of the model runs there: give it as an array of "
+                        "the host"
+                    )
         if len(self.parts) == 1 and isinstance(first, Executor):
             if tuple(port.name for port in first.program.outputs) == self.graph.outputs:
                 return first.run([values[name] for name in first.input_names])
-        on_device = [name for name, value in values.items() if is_on_device(value)]
-        if on_device:
-            raise FeedError(
-                f"input {on_device[0]!r} lies on a device, but the model runs in {len(self.parts)} parts, with the "
-                "host's memory between them: give it as an array of the host"
-            )
         feeds, values = values, dict(values)
         for part in self.parts:
             if isinstance(part, Executor):
