@@ -74,8 +74,7 @@ class Context:
         views = {p: memory.view(p.spec.dtype).reshape(p.spec.dims) for p, memory in staging.items()}
         self.inputs = [views.get(port) for port in program.inputs]
         self.outputs = [views[port] for port in left]
-        moved = ([port for port in ports if port.spec.nbytes] for ports in (fed, left))
-        self.work = backend.work(self.tasks(program, *moved, staging))
+        self.work = backend.work(self.tasks(program, fed, left, staging))
 
     def place(self, port: Port) -> int:
         return self.bases[port.buffer] + port.offset
@@ -92,7 +91,7 @@ class Context:
             start = (buffer.offset or 0) + port.offset
             return [] if buffer.weights is not None else [(start, start + port.spec.nbytes)]
 
-        for port in fed:
+        for port in filled(fed):
             after = history.step(len(tasks), [], span(port))
             host = staging[port].ctypes.data
             tasks.append(Copy(tuple(sorted(after)), "to device", host, self.place(port), port.spec.nbytes))
@@ -106,11 +105,16 @@ class Context:
                     buffer, offset = decode(int(slots[i]))
                     slots[i] = self.bases[buffer] + offset
             tasks.append(Launch(tuple(sorted(after)), kernel, kernel.blocks(program.values(row)), slots))
-        for port in left:
+        for port in filled(left):
             after = history.step(len(tasks), span(port), [])
             host = staging[port].ctypes.data
             tasks.append(Copy(tuple(sorted(after)), "to host", self.place(port), host, port.spec.nbytes))
         return tasks
+
+
+def filled(ports: Sequence[Port]) -> list[Port]:
+    """Those with any elements: CUDA copies nothing of no bytes."""
+    return [port for port in ports if port.spec.nbytes]
 
 
 class Executor:
@@ -147,7 +151,7 @@ class Executor:
         device are read where they lie. Raises FeedError for one that is not contiguous or not aligned.
         """
         given = tuple(
-            None if isinstance(feed, np.ndarray) else address(port.name, feed)
+            None if isinstance(feed, np.ndarray) else address(port.name, feed, port.spec)
             for port, feed in zip(self.program.inputs, feeds, strict=True)
         )
         stays = any(place is not None for place in given)
