@@ -21,18 +21,25 @@ Given = tuple[int | None, ...]
 
 
 class Uploads:
-    """Packed weights on the device: each block once, for as long as the host's block lives."""
+    """Packed weights on the device: each block once, for as long as the host's block lives.
+
+    Python may collect a block, which is then forgotten, while this very thread uploads another.
+    """
 
     def __init__(self, backend: Backend):
         self.backend = backend
         self.addresses: dict[int, int] = {}
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
 
     def address(self, block: np.ndarray) -> int:
         with self.lock:
             if id(block) not in self.addresses:
                 address = self.backend.allocate(block.nbytes)
-                self.backend.copy("to device", block.ctypes.data, address, block.nbytes)
+                try:
+                    self.backend.copy("to device", block.ctypes.data, address, block.nbytes)
+                except BaseException:
+                    self.backend.free(address)
+                    raise
                 self.addresses[id(block)] = address
                 weakref.finalize(block, self.forget, id(block)).atexit = False
             return self.addresses[id(block)]
