@@ -71,10 +71,10 @@ class Context:
             addresses.address(b.weights) if b.weights is not None else self.arena + (b.offset or 0)
             for b in program.buffers
         ]
-        self.sources = [self.place(port) for port in program.outputs]
         for port, there in zip(program.inputs, given, strict=True):
             if there is not None:
                 self.bases[port.buffer] = there
+        self.sources = [self.place(port) for port in program.outputs]
         fed = [port for port, there in zip(program.inputs, given, strict=True) if there is None]
         left = program.outputs if len(fed) == len(program.inputs) else ()
         staging = {port: backend.host(port.spec.nbytes) for port in (*fed, *left)}
