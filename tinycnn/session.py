@@ -316,7 +316,11 @@ def target(provider: str, options: Mapping[str, Any]) -> "Target":
         return isa.current()
     from tinycnn.kernels.cuda.driver import device
 
-    return device(int(options.get("device_id", 0)), options.get("precision", "f32"))
+    try:
+        number = int(options.get("device_id", 0))
+    except (TypeError, ValueError):
+        raise OptionError(f"device_id {options['device_id']!r}: it must be the number of a device") from None
+    return device(number, options.get("precision", "f32"))
 
 
 def as_f32(graph: Graph) -> Graph:
