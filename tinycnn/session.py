@@ -177,9 +177,10 @@ class InferenceSession:
             raise OptionError(f"conv_algorithm: the model has no node {name!r}")
         self.network = self.network_for(graph.outputs)
         self.casts = [self.cast_of(name) for name in graph.outputs]
-        shapes = {name: spec.shape for name, spec in graph.inputs.items()}
         if all(spec.is_static for spec in graph.inputs.values()):
-            self.network.plan(shapes)  # type: ignore[arg-type]
+            self.network.plan({name: spec.dims for name, spec in graph.inputs.items()})
+        else:
+            self.network.check()
 
     def load(self) -> Graph:
         if isinstance(self.source, Graph):

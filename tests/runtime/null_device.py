@@ -7,9 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from tinycnn.errors import DeviceError
+from tinycnn.kernels.cuda import driver
 from tinycnn.kernels.cuda.driver import Copy, Launch, Task
+from tinycnn.runtime import network
 
 Spans = list[tuple[int, int]]  # of addresses: [start, stop)
 FIRST = 1 << 50  # beyond every address of the host
@@ -24,7 +27,7 @@ class NullDevice:
     held      address -> bytes that were copied there from the host
     """
 
-    number = 0
+    title, number, capability, multiprocessors = "nothing", 0, 90, 4
 
     def __init__(self, fails_at: int = 0):
         self.fails_at, self.calls, self.waits, self.next = fails_at, 0, 0, FIRST
@@ -95,6 +98,19 @@ class NullWork:
             if isinstance(task, Copy):
                 self.device.copy(task.kind, task.source, task.target, task.nbytes)
         self.device.during.wait()
+
+
+def plug_in(device: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Sessions find this device, whatever number they ask for; the list will hold the numbers."""
+    asked: list[int] = []
+
+    def open_gpu(number: int = 0) -> Any:
+        asked.append(number)
+        return device
+
+    for module in (driver, network):
+        monkeypatch.setattr(module, "open_gpu", open_gpu)
+    return asked
 
 
 def foreign(address: int, shape: tuple[int, ...], typestr: str = "<f4", **more: Any) -> SimpleNamespace:
