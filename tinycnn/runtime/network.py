@@ -19,7 +19,7 @@ from tinycnn.planner.partition import Call, Rest, Stretch, partition
 from tinycnn.planner.select import families
 from tinycnn.planner.weights import WeightStore
 from tinycnn.runtime import executor_cpu, executor_cuda
-from tinycnn.runtime.device_array import is_on_device
+from tinycnn.runtime.device_array import describe, is_on_device
 
 Executor = executor_cpu.Executor | executor_cuda.Executor
 
@@ -120,7 +120,6 @@ class Network:
         self.kept = kept or knobs.PLANS.get()
         self.plans: collections.OrderedDict[object, Plan] = collections.OrderedDict()
         self.lock, self.planning = threading.Lock(), threading.Lock()
-        self.known = not any(spec.is_unknown for spec in graph.inputs.values())
 
     def plan(self, shapes: Mapping[str, Shape]) -> Plan:
         """The plan for these input shapes, made if there is none.
@@ -179,8 +178,6 @@ class Network:
 
     def run(self, feeds: Arrays) -> list[Any]:
         """Outputs of the graph. feeds: by name, in the order of the graph's inputs, with their dtypes."""
-        if self.known:
-            return self.plan({name: feeds[name].shape for name in self.graph.inputs}).run(feeds)
         return self.plan({name: shape_of(feeds[name], spec) for name, spec in self.graph.inputs.items()}).run(feeds)
 
 
@@ -191,8 +188,6 @@ def typical(spec: TensorSpec) -> tuple[int, ...]:
 
 def shape_of(value: Any, declared: TensorSpec) -> Shape:
     """What a plan needs to be told of a value."""
-    if is_on_device(value):
-        return tuple(value.shape)
-    if not isinstance(value, np.ndarray):
-        return None
-    return TensorSpec.of(value) if declared.is_unknown else value.shape
+    if isinstance(value, np.ndarray):
+        return TensorSpec.of(value) if declared.is_unknown else value.shape
+    return describe(value)[0] if is_on_device(value) else None
