@@ -1,5 +1,6 @@
 """Where a session runs: what it may be asked for, what it refuses, and who computes what of a model."""
 
+import gc
 import pickle
 import sys
 from collections.abc import Mapping, Sequence
@@ -7,17 +8,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import tinycnn
 from tests.kernels.cuda.simulated import SimulatedDevice
 from tests.numerics import ROUNDING, assert_close
 from tests.planner.programs import chain, node, normal
-from tests.runtime.null_device import NullDevice, plug_in
+from tests.runtime.null_device import NullDevice, foreign, plug_in
+from tinycnn.cli import main
 from tinycnn.errors import DeviceError, OptionError, UnsupportedModelError
 from tinycnn.ir import Graph
 from tinycnn.kernels.cuda import driver
 from tinycnn.kernels.cuda.device import Device
 from tinycnn.kernels.lowering import LOWERINGS
+from tinycnn.models import card
 from tinycnn.session import CPU, CUDA, InferenceSession
 from tinycnn.summary import summarise
 
@@ -139,6 +143,33 @@ def test_shape_arithmetic_needs_no_kernel(null: NullDevice) -> None:
     )  # fmt: skip
     [y] = InferenceSession(symbolic(graph), providers=[CUDA]).run(None, {"x": normal(5, 3, 4)})
     assert y.shape == (5, 12)
+
+
+def test_a_session_gives_all_its_memory_back(null: NullDevice) -> None:
+    session = InferenceSession(symbolic(network()), providers=[CUDA])
+    for n in (1, 2):
+        session.run(None, {"x": normal(n, 2, 9, 8)})
+        [y] = session.run(["pool"], {"x": foreign(1 << 40, (n, 2, 9, 8))})
+    assert null.live
+    del session, y
+    gc.collect()
+    assert not null.live
+
+
+@pytest.mark.parametrize(
+    ("providers", "status", "told"),
+    [
+        (["cuda"], 0, "to device"),
+        (["cuda", "cpu"], 0, "to host"),
+        (["gpu"], 2, "cpu"),
+        (["cuda", "cuda"], 2, "named twice"),
+    ],
+)
+def test_the_command_line_takes_providers(providers: list[str], status: int, told: str, null: NullDevice) -> None:
+    wishes = [word for name in providers for word in ("--provider", name)]
+    done = CliRunner().invoke(main, ["inspect", str(card("lenet5").path), *wishes])
+    assert done.exit_code == status, done.output
+    assert told in done.output
 
 
 def walk(session: InferenceSession) -> list[tuple[str, str]]:
