@@ -3,7 +3,7 @@
 from collections import ChainMap
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
 
 import numpy as np
 import onnx
@@ -14,6 +14,7 @@ from tinycnn.converters.onnx.builder import NEWEST, Builder, fields_of
 from tinycnn.converters.onnx.call import Call, Refusal
 from tinycnn.converters.onnx.lifts import lifts_of
 from tinycnn.converters.onnx.signature import STANDARD
+from tinycnn.converters.onnx.wire import Apart
 from tinycnn.errors import LimitError, ModelFormatError, ShapeError, TinyCnnError
 from tinycnn.ops import REGISTRY
 
@@ -46,19 +47,21 @@ class Body:
         self.folder, self.builder = folder, builder
         self.inlined = 0
 
-    def initialisers(self, proto: GraphProto, scope: Scope) -> None:
-        """Those of a graph become constants, also where they are inputs, too."""
-        arrays: list[tuple[str, Any, Callable[..., np.ndarray], int]] = [
-            (tensor.name, tensor, tensors.to_array, tensor.data_type) for tensor in proto.initializer
+    def initialisers(self, proto: GraphProto, scope: Scope, apart: Apart | None = None) -> None:
+        """Those of a graph become constants, also where they are inputs, too. apart: data that are not in the proto."""
+        arrays: list[tuple[str, Callable[[], np.ndarray], int]] = [
+            (t.name, partial(tensors.to_array, t, self.folder, (apart or {}).get(i)), t.data_type)
+            for i, t in enumerate(proto.initializer)
         ]
-        arrays += [(s.values.name, s, reader.dense, s.values.data_type) for s in proto.sparse_initializer]
-        for name, tensor, read, element in arrays:
+        sparse = proto.sparse_initializer
+        arrays += [(s.values.name, partial(reader.dense, s, self.folder), s.values.data_type) for s in sparse]
+        for name, read, element in arrays:
             if name in scope.names.maps[0]:
                 raise ModelFormatError(f"initialiser {name!r} is defined twice")
             if not name:
                 raise ModelFormatError("an initialiser has no name")
             scope.names[name] = self.builder.fresh(scope.prefix + name)
-            self.builder.define(scope.names[name], read(tensor, self.folder), element)
+            self.builder.define(scope.names[name], read(), element)
 
     def nodes(self, nodes: Sequence[NodeProto], scope: Scope, where: str, results: Iterable[str]) -> None:
         """Converts a body of nodes whose `results` are read outside of it. Problems are collected in the builder."""

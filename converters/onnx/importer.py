@@ -27,20 +27,20 @@ def load_onnx(source: reader.Source, *, dropout: str = "identity") -> Graph:
     """
     if dropout not in DROPOUT:
         raise OptionError(f"dropout {dropout!r}: it must be one of {', '.join(DROPOUT)}")
-    model, folder = reader.read(source)
+    model = reader.read(source)
     try:
-        return imported(model, folder, dropout)
+        return imported(model, dropout)
     except RecursionError:
         raise ModelFormatError("the model's subgraphs are nested too deeply") from None
 
 
-def imported(model: ModelProto, folder: str | None, dropout: str) -> Graph:
-    proto, builder, told = model.graph, Builder(), signature.metadata(model)
+def imported(model: reader.Model, dropout: str) -> Graph:
+    proto, builder, told = model.proto.graph, Builder(), signature.metadata(model.proto)
     builder.scale_dropout = dropout == "scale" or told.get("tinycnn.dropout") == "original"
-    body = Body(model, folder, builder)
-    scope = Scope(ChainMap[str, str](), signature.versions(model))
-    body.initialisers(proto, scope)
-    declare_inputs(model, builder, scope)
+    body = Body(model.proto, model.folder, builder)
+    scope = Scope(ChainMap[str, str](), signature.versions(model.proto))
+    body.initialisers(proto, scope, model.apart)
+    declare_inputs(model.proto, builder, scope)
     outputs = tuple(value.name for value in proto.output)
     body.nodes(proto.node, scope, "the graph", outputs)
     for i, name in enumerate(outputs):

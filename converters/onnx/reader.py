@@ -1,9 +1,11 @@
 """From a path, bytes or a ModelProto to a model that can be walked without surprises."""
 
+import dataclasses
+import io
 import math
 import os
 import stat
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import onnx
@@ -12,43 +14,59 @@ from onnx import GraphProto, ModelProto, SparseTensorProto, TensorProto
 
 from tinycnn import knobs
 from tinycnn.converters.onnx import tensors
+from tinycnn.converters.onnx.wire import Apart, Irregular, split
 from tinycnn.errors import LimitError, ModelFormatError
 
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | ModelProto
 PROTOBUF_LIMIT = (2 << 30) - 1  # https://protobuf.dev/programming-guides/proto-limits/
 NEWEST_IR = max(onnx.Version.values())
+LFS = b"version https://git-lfs"
 
 
-def read(source: Source) -> tuple[ModelProto, str | None]:
-    """The model, and the folder where its external data may lie: None unless it came from a path.
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """A model that was read.
+
+    folder  where its external data may lie; None unless it came from a path
+    apart   data of large initialisers, which lie no longer in the proto, by their place in the graph
+    """
+
+    proto: ModelProto
+    folder: str | None = None
+    apart: Apart = dataclasses.field(default_factory=dict)
+
+
+def read(source: Source) -> Model:
+    """The model, from wherever it is.
 
     Raises ModelFormatError when the source is no ONNX model, LimitError when it is too large.
     """
     if isinstance(source, ModelProto):
-        model, folder, label = source, None, "the model"
+        model, label = Model(source), "the model"
     elif isinstance(source, bytes | bytearray | memoryview):
         label = "the model's bytes"
-        model, folder = parsed(bytes(source), label), None
+        model = parsed(io.BytesIO(source), label)
     elif isinstance(source, str | os.PathLike):
         path = os.fsdecode(source)
         label = repr(path)
-        model, folder = parsed(content(path), label), os.path.dirname(os.path.abspath(path))
+        model = from_file(path, label)
     else:
         raise ModelFormatError(f"a model is a path, bytes or an onnx.ModelProto, not {type(source).__name__}")
-    if not model.HasField("graph"):
+    proto = model.proto
+    if not proto.HasField("graph"):
         raise ModelFormatError(f"{label} holds no graph: it is no ONNX model")
-    if model.ir_version > NEWEST_IR:
+    if proto.ir_version > NEWEST_IR:
         raise ModelFormatError(
-            f"{label} is of ONNX IR version {model.ir_version}, the installed onnx package knows up to {NEWEST_IR}; "
+            f"{label} is of ONNX IR version {proto.ir_version}, the installed onnx package knows up to {NEWEST_IR}; "
             "upgrade the onnx package"
         )
-    check_texts(model)
-    check_sizes(model.graph)
-    return model, folder
+    check_texts(proto)
+    check_sizes(proto.graph)
+    return model
 
 
-def content(path: str) -> bytes:
-    """A model file's bytes. Raises ModelFormatError when it cannot be read, LimitError when it is too large."""
+def from_file(path: str, label: str) -> Model:
+    """Raises ModelFormatError when the file cannot be read or is no model, LimitError when it is too large."""
     try:
         info = os.stat(path)
         if not stat.S_ISREG(info.st_mode):
@@ -60,20 +78,28 @@ def content(path: str) -> bytes:
         if info.st_size > PROTOBUF_LIMIT:
             raise ModelFormatError(f"{path!r} has {info.st_size} bytes; an ONNX file has less than 2 GiB")
         with open(path, "rb") as file:
-            return file.read()
+            return parsed(file, label, os.path.dirname(os.path.abspath(path)))
     except (OSError, ValueError) as error:
         if isinstance(error, ModelFormatError | LimitError):
             raise
         raise ModelFormatError(f"{path!r} cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
-def parsed(data: bytes, label: str) -> ModelProto:
-    if not data:
+def parsed(file: BinaryIO, label: str, folder: str | None = None) -> Model:
+    start = file.read(len(LFS))
+    if not start:
         raise ModelFormatError(f"{label}: empty, not a model")
-    if data.startswith(b"version https://git-lfs"):
+    if start == LFS:
         raise ModelFormatError(f"{label}: a Git LFS pointer, not the model; fetch it with `git lfs pull`")
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
     try:
-        return ModelProto.FromString(data)
+        data, apart = split(file, size)
+    except Irregular:
+        file.seek(0)
+        data, apart = file.read(), {}
+    try:
+        return Model(ModelProto.FromString(data), folder, apart)
     except (DecodeError, RecursionError):
         raise ModelFormatError(f"{label}: truncated, or not an ONNX model") from None
 

@@ -162,10 +162,11 @@ def size(tensor: TensorProto) -> int:
     return count
 
 
-def to_array(tensor: TensorProto, folder: str | None = None) -> np.ndarray:
+def to_array(tensor: TensorProto, folder: str | None = None, apart: np.ndarray | None = None) -> np.ndarray:
     """A tensor's value, not writable, in native byte order. bfloat16, float8, float4 become f32; int4 and int2 int8.
 
     folder  where external data may lie, see `external.read`
+    apart   the bytes of its raw_data, where they lie elsewhere, see `wire`
     Raises ModelFormatError when shape and data contradict each other, LimitError when it is too large.
     """
     count, element = size(tensor), tensor.data_type
@@ -182,13 +183,13 @@ def to_array(tensor: TensorProto, folder: str | None = None) -> np.ndarray:
         if is_external(tensor):
             flat = np.frombuffer(external.read(tensor, folder, nbytes), stored)
         elif tensor.HasField("raw_data"):
-            raw = tensor.raw_data
+            raw = np.frombuffer(tensor.raw_data, np.uint8) if apart is None else apart
             if len(raw) != nbytes:
                 raise ModelFormatError(
                     f"tensor {tensor.name!r} of shape {list(tensor.dims)} and type {name} needs {nbytes} bytes, "
                     f"it has {len(raw)}"
                 )
-            flat = np.frombuffer(raw, stored)
+            flat = raw.view(stored)
         else:
             flat = from_field(tensor, stored)
         if name in NARROW_BITS:
