@@ -5,7 +5,7 @@ import io
 import math
 import os
 import stat
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import onnx
@@ -14,7 +14,7 @@ from onnx import GraphProto, ModelProto, SparseTensorProto, TensorProto
 
 from tinycnn import knobs
 from tinycnn.converters.onnx import tensors
-from tinycnn.converters.onnx.wire import Apart, Irregular, split
+from tinycnn.converters.onnx.wire import Apart, File, Irregular, split
 from tinycnn.errors import LimitError, ModelFormatError
 
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | ModelProto
@@ -85,7 +85,7 @@ def from_file(path: str, label: str) -> Model:
         raise ModelFormatError(f"{path!r} cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
-def parsed(file: BinaryIO, label: str, folder: str | None = None) -> Model:
+def parsed(file: File, label: str, folder: str | None = None) -> Model:
     start = file.read(len(LFS))
     if not start:
         raise ModelFormatError(f"{label}: empty, not a model")

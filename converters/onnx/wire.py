@@ -4,8 +4,8 @@ Sources: https://protobuf.dev/programming-guides/encoding/; onnx.proto: ModelPro
 TensorProto.raw_data.
 """
 
+import io
 from collections.abc import Callable, Mapping
-from typing import BinaryIO
 
 import numpy as np
 
@@ -17,13 +17,14 @@ APART = 1 << 14
 """Bytes from which on a tensor's data are set apart."""
 
 Apart = Mapping[int, np.ndarray]
+File = io.BufferedReader | io.BytesIO
 
 
 class Irregular(Exception):
     """The file is damaged, or merges parts of a message: protobuf has to make sense of it."""
 
 
-def split(file: BinaryIO, size: int) -> tuple[bytes, Apart]:
+def split(file: File, size: int) -> tuple[bytes, Apart]:
     """A model without its large tensors' data, and these by the tensor's place among the graph's initialisers.
 
     size  bytes from the file's position to its end
@@ -57,7 +58,7 @@ def split(file: BinaryIO, size: int) -> tuple[bytes, Apart]:
     return copied(file, size, {GRAPH: graph}), apart
 
 
-def copied(file: BinaryIO, nbytes: int, other: Mapping[int, Callable[[int], bytes]]) -> bytes:
+def copied(file: File, nbytes: int, other: Mapping[int, Callable[[int], bytes]]) -> bytes:
     """The next message, of `nbytes`; for fields in `other`, what their functions make of as many bytes as given."""
     out, stop = bytearray(), file.tell() + nbytes
     while file.tell() < stop:
@@ -81,14 +82,14 @@ def copied(file: BinaryIO, nbytes: int, other: Mapping[int, Callable[[int], byte
     return bytes(out)
 
 
-def exactly(file: BinaryIO, nbytes: int) -> bytes:
+def exactly(file: File, nbytes: int) -> bytes:
     content = file.read(nbytes)
     if len(content) != nbytes:
         raise Irregular
     return content
 
 
-def varint(file: BinaryIO) -> int:
+def varint(file: File) -> int:
     number = 0
     for shift in range(0, 70, 7):
         byte = exactly(file, 1)[0]

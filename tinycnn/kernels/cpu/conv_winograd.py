@@ -26,7 +26,7 @@ from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_posit
 from tinycnn.kernels.lowering import Choice, Emitter, Request, blocks, can_block, lowers
 from tinycnn.kernels.winograd_matrices import matrices
 
-PACKED_AT_ONCE = 4096  # kernels whose float64 products stay in cache
+PACKED_AT_ONCE = 1024  # kernels whose float64 products stay in cache
 FIELDS = fields(
     "x:addr u:addr bias:addr res:addr y:addr act:code act_args:addr scratch:addr lo:f32 hi:f32 "
     "items ksplits n_blocks block tiles tiles_w kgroups kblocks ci cblocks h w oh ow pt:signed pl:signed "
@@ -267,14 +267,14 @@ class Plan:
         padded[:, :, : self.p.co] = w.reshape(self.p.co, self.p.ci, 9).transpose(2, 1, 0)
         taps = padded.reshape(9, self.p.ci, self.kgroups, nr).transpose(0, 2, 1, 3)
         edges = [self.kgroups * s // self.ksplits for s in range(self.ksplits + 1)]
-        u = readable((self.u_bytes // 4,))
+        u, transform = readable((self.u_bytes // 4,)), np.kron(g, g)
         at = 0
         for first, last in itertools.pairwise(edges):
             share = taps[:, first:last].reshape(9, -1)
             to = u[at : at + self.elements * share.shape[1]].reshape(self.elements, -1)
             for start in range(0, share.shape[1], PACKED_AT_ONCE):
                 some = slice(start, start + PACKED_AT_ONCE)
-                to[:, some] = np.kron(g, g) @ share[:, some]
+                to[:, some] = transform @ share[:, some]
             at += to.size
         return u
 
