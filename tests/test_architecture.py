@@ -28,6 +28,7 @@ LADDER = (
     {"passes", "kernels"},
     {"planner"},
     {"runtime"},
+    {"source"},
     {"session"},
     {"picture_model"},
     {"summary", "feeds", "classify", "onnx_backend"},
@@ -36,9 +37,9 @@ LADDER = (
     {"__main__"},
 )
 RUNG = {name: height for height, rung in enumerate(LADDER) for name in rung}
-# Beside the ladder: they see it up to the operators, and are seen from the session upwards.
+# Beside the ladder: they see it up to the operators, and are seen from the source of a session upwards.
 ASIDE = {"converters", "models"}
-ASIDE_SEE, ASIDE_SEEN_FROM = RUNG["ops"], RUNG["session"]
+ASIDE_SEE, ASIDE_SEEN_FROM = RUNG["ops"], RUNG["source"]
 
 # Modules that kernels are compiled from: they may import compilers at once, and only kernels' `build` imports them.
 COMPILERS = {f"{package.__name__}.{name}" for package in (cpu, cuda) for name in package.COMPILERS}

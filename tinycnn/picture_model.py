@@ -89,7 +89,7 @@ class PictureModel:
         """Every value that the network computes from a picture, in order. What does not depend on it is left out."""
         [spec] = self.session.get_inputs()
         count = spec.shape[0] if isinstance(spec.shape[0], int) else 1
-        graph = bind(self.session.imported, {spec.name: (count, *self.preprocess.shape)})
+        graph = bind(self.session.imported(), {spec.name: (count, *self.preprocess.shape)})
         return [
             Layer(value, node.kind, node.name, graph.specs[value].shape if value in graph.specs else None)
             for node in graph.nodes

@@ -11,6 +11,7 @@ import numpy as np
 from tinycnn.errors import DeviceError, FeedError, FeedTypeError, OptionError
 from tinycnn.ir import Graph, TensorSpec, computed
 from tinycnn.runtime.device_array import describe, is_on_device
+from tinycnn.source import Source
 
 if TYPE_CHECKING:
     from tinycnn.kernels.lowering import Target
@@ -171,7 +172,8 @@ class InferenceSession:
         providers: Sequence[Provider] | None = None,
         provider_options: Sequence[Mapping[str, Any]] | None = None,
     ):
-        self.source, self.options = path_or_bytes, sess_options or SessionOptions()
+        self.options = sess_options or SessionOptions()
+        self.source = Source(path_or_bytes, self.options.dropout)
         self.providers = with_options(providers or [CPU], provider_options)
         if self.options.intra_op_num_threads < 0:
             raise OptionError(f"intra_op_num_threads is {self.options.intra_op_num_threads}; 0 means all processors")
@@ -179,45 +181,37 @@ class InferenceSession:
         self.targets = [target(name, told) for name, told in self.providers.items()]
         self.lock = threading.Lock()
         self.networks: dict[tuple[str, ...], Network] = {}
-        graph = self.load()
-        self.declared, self.imported = graph, as_f32(graph)
+        graph = self.source.load()
+        self.declared = graph.replace(constants={})
+        self.values = frozenset((*graph.inputs, *graph.constants, *graph.producers()))
         for name in set(self.algorithms) - {"", *(node.name for node in graph.nodes)}:
             raise OptionError(f"conv_algorithm: the model has no node {name!r}")
-        self.network = self.network_for(graph.outputs)
-        self.casts = [self.cast_of(name) for name in graph.outputs]
-        if all(spec.is_static for spec in graph.inputs.values()):
-            self.network.plan({name: spec.dims for name, spec in graph.inputs.items()})
+        self.network = self.networks[graph.outputs] = self.network_for(graph, graph.outputs)
+        del graph  # what passes made other weights of need not stay in memory while these are packed
+        self.casts = [self.cast_of(name) for name in self.declared.outputs]
+        if all(spec.is_static for spec in self.declared.inputs.values()):
+            self.network.plan({name: spec.dims for name, spec in self.declared.inputs.items()})
         else:
             self.network.check()
 
-    def load(self) -> Graph:
-        if isinstance(self.source, Graph):
-            if self.options.dropout != "identity":
-                raise OptionError(f"dropout {self.options.dropout!r} is for files: a graph is run as it stands")
-            return self.source
-        from tinycnn.converters import load_onnx
-
-        return load_onnx(self.source, dropout=self.options.dropout)
+    def imported(self) -> Graph:
+        """The graph as it came, read again. Raises ModelFormatError when its files have changed since."""
+        return self.source.load()
 
     def cast_of(self, name: str) -> np.dtype | None:
         spec = self.declared.specs.get(name)
         return None if spec is None or computed(spec.dtype) == spec.dtype else spec.dtype
 
-    def network_for(self, outputs: tuple[str, ...]) -> "Network":
-        """The network that computes these values, any of the model's."""
+    def network_for(self, graph: Graph, outputs: tuple[str, ...]) -> "Network":
+        """The network that computes these values of the graph."""
         from tinycnn import passes
         from tinycnn.planner.lower import Options
         from tinycnn.runtime.network import Network
 
-        with self.lock:
-            if outputs not in self.networks:
-                graph = passes.run(self.imported.replace(outputs=outputs).pruned(), passes.LOAD)
-                threads = self.options.threads()
-                options = [Options(t, threads if t.platform == "cpu" else 1, self.algorithms) for t in self.targets]
-                self.networks[outputs] = Network(graph, options)
-                while len(self.networks) > NETWORKS_KEPT:
-                    self.networks.pop(list(self.networks)[1])
-            return self.networks[outputs]
+        graph = passes.run(as_f32(graph).replace(outputs=outputs).pruned(), passes.LOAD)
+        threads = self.options.threads()
+        options = [Options(t, threads if t.platform == "cpu" else 1, self.algorithms) for t in self.targets]
+        return Network(graph, options)
 
     def run(
         self, output_names: Sequence[str] | None, input_feed: Mapping[str, Any], run_options: Any = None
@@ -239,11 +233,16 @@ class InferenceSession:
         return [y if c is None else as_declared(y, c) for y, c in zip(results, casts, strict=True)]
 
     def chosen(self, names: tuple[str, ...]) -> "Network":
-        known = {*self.imported.inputs, *self.imported.constants, *self.imported.producers()}
+        """The network that computes these values, any of the model's."""
         for name in names:
-            if name not in known:
+            if name not in self.values:
                 raise FeedError(f"the model has no value {name!r}; its outputs are {list(self.declared.outputs)}")
-        return self.network_for(names)
+        with self.lock:
+            if names not in self.networks:
+                self.networks[names] = self.network_for(self.imported(), names)
+                while len(self.networks) > NETWORKS_KEPT:
+                    self.networks.pop(list(self.networks)[1])
+            return self.networks[names]
 
     def check_feeds(self, feeds: Mapping[str, Any], network: "Network") -> dict[str, Any]:
         inputs = self.declared.inputs
@@ -294,7 +293,7 @@ class InferenceSession:
         return self.options
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return InferenceSession, (self.source, self.options, list(self.providers.items()))
+        return InferenceSession, (self.source.what, self.options, list(self.providers.items()))
 
 
 def with_options(

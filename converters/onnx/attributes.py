@@ -8,6 +8,7 @@ import onnx
 from onnx import AttributeProto, NodeProto, TensorProto
 
 from tinycnn.converters.onnx import reader, tensors
+from tinycnn.converters.onnx.external import Folder
 from tinycnn.errors import ModelFormatError
 
 # What a value is where the file does not say it (IR version 1): the first field that is set.
@@ -35,7 +36,7 @@ def single(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float32) if array.dtype == np.float16 else array
 
 
-def value(attribute: AttributeProto, folder: str | None) -> Any:
+def value(attribute: AttributeProto, folder: Folder | None) -> Any:
     """int, float, str, array, tuple of these, or the proto of a graph or type.
 
     Raises ModelFormatError for text that is not UTF-8 and for malformed tensors.
@@ -86,7 +87,7 @@ def protos(node: NodeProto, given: Mapping[str, AttributeProto]) -> dict[str, At
     return result
 
 
-def single_precision(protos: Iterable[AttributeProto], folder: str | None) -> list[AttributeProto]:
+def single_precision(protos: Iterable[AttributeProto], folder: Folder | None) -> list[AttributeProto]:
     """Attributes for an evaluator to which f16 values come as f32: element types and tensors of f16 become f32.
 
     Tensors in other files are read.

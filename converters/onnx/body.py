@@ -12,6 +12,7 @@ from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProt
 from tinycnn.converters.onnx import attributes, conformity, facts, fallback, reader, structure, tensors
 from tinycnn.converters.onnx.builder import NEWEST, Builder, fields_of
 from tinycnn.converters.onnx.call import Call, Refusal
+from tinycnn.converters.onnx.external import Folder
 from tinycnn.converters.onnx.lifts import lifts_of
 from tinycnn.converters.onnx.signature import STANDARD
 from tinycnn.converters.onnx.wire import Apart
@@ -42,7 +43,7 @@ class Scope:
 class Body:
     """Converts bodies of nodes into a builder. functions: the model's own, by domain, name and overload."""
 
-    def __init__(self, model: ModelProto, folder: str | None, builder: Builder):
+    def __init__(self, model: ModelProto, folder: Folder | None, builder: Builder):
         self.functions = {(f.domain, f.name, f.overload): f for f in model.functions}
         self.folder, self.builder = folder, builder
         self.inlined = 0

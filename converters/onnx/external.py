@@ -2,13 +2,24 @@
 
 import os
 import stat
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
 
+import numpy as np
 import onnx
 
 from tinycnn.errors import ModelFormatError
+from tinycnn.ir.memory import readable
 
 KEYS = {"location", "offset", "length", "checksum", "basepath"}
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The folder of a model's file. used: the files of it that were read."""
+
+    path: str
+    used: set[str] = field(default_factory=set)
 
 
 def number(tensor: str, key: str, text: str) -> int:
@@ -45,8 +56,8 @@ def located(tensor: str, folder: str, location: str) -> str:
     return path
 
 
-def read(tensor: onnx.TensorProto, folder: str | None, nbytes: int) -> bytes:
-    """The bytes of a tensor that lie outside the model.
+def read(tensor: onnx.TensorProto, folder: Folder | None, nbytes: int) -> np.ndarray:
+    """The bytes [nbytes] uint8 of a tensor that lie outside the model.
 
     folder  the model's; None when the model came as bytes, which refuses external data altogether
     nbytes  what the tensor's shape and dtype need; checked against the entry and the file before anything is read
@@ -61,7 +72,7 @@ def read(tensor: onnx.TensorProto, folder: str | None, nbytes: int) -> bytes:
     if unknown := sorted(entries.keys() - KEYS):
         raise ModelFormatError(f"tensor {name!r}: unknown external data key {unknown[0]!r}")
     location = entries.get("location", "")
-    path = located(name, folder, location)
+    path = located(name, folder.path, location)
     offset = number(name, "offset", entries.get("offset") or "0")
     length = number(name, "length", entries.get("length") or str(nbytes))
     if length != nbytes:
@@ -84,7 +95,8 @@ def read(tensor: onnx.TensorProto, folder: str | None, nbytes: int) -> bytes:
                 f"the file has {info.st_size}"
             )
         file.seek(offset)
-        data = file.read(length)
-    if len(data) != length:
-        raise ModelFormatError(f"tensor {name!r}: external data {location!r} ended early")
+        data = readable((length,), np.uint8)
+        if file.readinto(data.data) != length:
+            raise ModelFormatError(f"tensor {name!r}: external data {location!r} ended early")
+    folder.used.add(path)
     return data

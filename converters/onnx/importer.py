@@ -13,12 +13,13 @@ from tinycnn.ir import Graph, verify
 DROPOUT = ("identity", "scale")
 
 
-def load_onnx(source: reader.Source, *, dropout: str = "identity") -> Graph:
+def load_onnx(source: reader.Source, *, dropout: str = "identity", files: set[str] | None = None) -> Graph:
     """The graph of an ONNX model of any opset.
 
     source   path, bytes or onnx.ModelProto; external data is found only for a path
     dropout  "identity": ONNX's meaning; "scale": multiply by the keep probability 1 - ratio, for networks trained with
              the original dropout. The model's metadata "tinycnn.dropout" = "original" asks for the latter, too
+    files    gets the absolute paths of the files that were read
 
     f16 weights become f32; `Graph.inputs` and the outputs' `Graph.specs` keep the declared dtypes.
 
@@ -29,9 +30,12 @@ def load_onnx(source: reader.Source, *, dropout: str = "identity") -> Graph:
         raise OptionError(f"dropout {dropout!r}: it must be one of {', '.join(DROPOUT)}")
     model = reader.read(source)
     try:
-        return imported(model, dropout)
+        graph = imported(model, dropout)
     except RecursionError:
         raise ModelFormatError("the model's subgraphs are nested too deeply") from None
+    if files is not None and model.folder:
+        files |= model.folder.used
+    return graph
 
 
 def imported(model: reader.Model, dropout: str) -> Graph:

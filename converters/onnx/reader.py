@@ -14,6 +14,7 @@ from onnx import GraphProto, ModelProto, SparseTensorProto, TensorProto
 
 from tinycnn import knobs
 from tinycnn.converters.onnx import tensors
+from tinycnn.converters.onnx.external import Folder
 from tinycnn.converters.onnx.wire import Apart, File, Irregular, split
 from tinycnn.errors import LimitError, ModelFormatError
 
@@ -32,7 +33,7 @@ class Model:
     """
 
     proto: ModelProto
-    folder: str | None = None
+    folder: Folder | None = None
     apart: Apart = dataclasses.field(default_factory=dict)
 
 
@@ -78,14 +79,15 @@ def from_file(path: str, label: str) -> Model:
         if info.st_size > PROTOBUF_LIMIT:
             raise ModelFormatError(f"{path!r} has {info.st_size} bytes; an ONNX file has less than 2 GiB")
         with open(path, "rb") as file:
-            return parsed(file, label, os.path.dirname(os.path.abspath(path)))
+            path = os.path.abspath(path)
+            return parsed(file, label, Folder(os.path.dirname(path), {path}))
     except (OSError, ValueError) as error:
         if isinstance(error, ModelFormatError | LimitError):
             raise
         raise ModelFormatError(f"{path!r} cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
-def parsed(file: File, label: str, folder: str | None = None) -> Model:
+def parsed(file: File, label: str, folder: Folder | None = None) -> Model:
     start = file.read(len(LFS))
     if not start:
         raise ModelFormatError(f"{label}: empty, not a model")
@@ -136,7 +138,7 @@ def check_sizes(graph: GraphProto) -> None:
         raise LimitError(f"the initialisers need {total} bytes, the limit {knobs.MEMORY.name} is {limit}")
 
 
-def dense(sparse: SparseTensorProto, folder: str | None) -> np.ndarray:
+def dense(sparse: SparseTensorProto, folder: Folder | None) -> np.ndarray:
     """A sparse tensor, written out.
 
     Raises ModelFormatError for indices outside its shape, LimitError when it is too large.

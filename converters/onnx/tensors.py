@@ -162,7 +162,7 @@ def size(tensor: TensorProto) -> int:
     return count
 
 
-def to_array(tensor: TensorProto, folder: str | None = None, apart: np.ndarray | None = None) -> np.ndarray:
+def to_array(tensor: TensorProto, folder: external.Folder | None = None, apart: np.ndarray | None = None) -> np.ndarray:
     """A tensor's value, not writable, in native byte order. bfloat16, float8, float4 become f32; int4 and int2 int8.
 
     folder  where external data may lie, see `external.read`
@@ -181,7 +181,7 @@ def to_array(tensor: TensorProto, folder: str | None = None, apart: np.ndarray |
         stored = np.dtype(f"<u{max(bits // 8, 1)}") if name in NARROW_BITS else DTYPES[element].newbyteorder("<")
         nbytes = (count * bits + 7) // 8
         if is_external(tensor):
-            flat = np.frombuffer(external.read(tensor, folder, nbytes), stored)
+            flat = external.read(tensor, folder, nbytes).view(stored)
         elif tensor.HasField("raw_data"):
             raw = np.frombuffer(tensor.raw_data, np.uint8) if apart is None else apart
             if len(raw) != nbytes:
