@@ -22,7 +22,7 @@ SOURCES = {"tinycnn": ROOT / "tinycnn", "tinycnn.converters": ROOT / "converters
 # Lowest first: a module imports from the rungs below its own, and from its own package.
 LADDER = (
     {"errors"},
-    {"knobs"},
+    {"knobs", "stages"},
     {"ir"},
     {"ops"},
     {"passes", "kernels"},

@@ -11,6 +11,7 @@ import numpy as np
 from tinycnn.errors import DeviceError, FeedError, FeedTypeError, OptionError
 from tinycnn.ir import Graph, TensorSpec, computed
 from tinycnn.runtime.device_array import describe, is_on_device
+from tinycnn.stages import stage
 
 if TYPE_CHECKING:
     from tinycnn.kernels.lowering import Target
@@ -181,6 +182,7 @@ class InferenceSession:
         if all(spec.is_static for spec in graph.inputs.values()):
             self.network.plan(shapes)  # type: ignore[arg-type]
 
+    @stage("parse")
     def load(self) -> Graph:
         if isinstance(self.source, Graph):
             if self.options.dropout != "identity":

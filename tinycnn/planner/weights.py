@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tinycnn.kernels.lowering import OVERREAD
+from tinycnn.stages import stage
 
 ALIGNMENT = 64
 
@@ -26,6 +27,7 @@ class WeightStore:
         self.blocks: weakref.WeakValueDictionary[tuple[object, ...], np.ndarray] = weakref.WeakValueDictionary()
         self.lock = threading.Lock()
 
+    @stage("pack")
     def get(
         self, key: tuple[object, ...], constants: Sequence[np.ndarray], make: Callable[[], np.ndarray]
     ) -> np.ndarray:

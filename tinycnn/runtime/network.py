@@ -19,6 +19,7 @@ from tinycnn.planner.partition import Call, Part, Rest, Stretch, partition
 from tinycnn.planner.weights import WeightStore
 from tinycnn.runtime import executor_cpu, executor_cuda
 from tinycnn.runtime.device_array import is_on_device
+from tinycnn.stages import stage
 
 Executor = executor_cpu.Executor | executor_cuda.Executor
 
@@ -150,6 +151,7 @@ class Network:
             self.plans.move_to_end(key)
             return self.plans[key]
 
+    @stage("plan")
     def make_plan(self, shapes: Mapping[str, Shape]) -> Plan:
         graph = passes.run(bind(self.graph, shapes), passes.BIND)
         parts: list[Executor | Node | Network] = []
