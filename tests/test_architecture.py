@@ -67,7 +67,7 @@ CONNECTING = {"asyncio", "ftplib", "http", "pooch", "requests", "smtplib", "sock
 
 KERNEL_NAME = re.compile(
     r"[a-z]+(_[a-z0-9]+)*_(f32|tf32|bf16|f16)(_nchw(\d+c)?)?(_\d+x\d+)?__(avx512|avx2|portable|sm_\d+)"
-    r"|(walk|post|serve)__(avx512|avx2|portable)"
+    r"|(walk|walk_timed|post|serve)__(avx512|avx2|portable)"
 )
 MOST_LINES = 500
 EMPTY_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "base", "tools"}
