@@ -32,6 +32,7 @@ LADDER = (
     {"picture_model"},
     {"summary", "feeds", "classify", "onnx_backend"},
     {"benchmark", "features", "show"},
+    {"profile"},
     {"cli"},
     {"__main__"},
 )
@@ -57,6 +58,7 @@ LATER = {
     "rich": {"tinycnn.cli"},
     "pooch": {"tinycnn.models.zoo.download"},
     "onnxruntime": {"tinycnn.benchmark"},
+    "matplotlib": {"tinycnn.profile.plot"},
     "numba": {"tinycnn.kernels.cpu", "tinycnn.kernels.cuda"},
     "llvmlite": {"tinycnn.kernels.cpu"},
     "cuda": {"tinycnn.kernels.cuda", "tinycnn.runtime.device_array"},

@@ -106,8 +106,10 @@ class TimedNetwork(Network):
 
 
 def timed(plan: Plan, marks: Marks) -> TimedPlan:
-    """The same plan in the same memory, leaving marks. Raises OptionError where part of it does not run on the processor,
-    DeviceError where the system has no clock."""
+    """The same plan in the same memory, leaving marks.
+
+    Raises OptionError where part of it does not run on the processor, DeviceError where the system has no clock.
+    """
     parts: list[Executor | Node | Network] = []
     for part in plan.parts:
         if isinstance(part, Executor):
