@@ -40,7 +40,14 @@ def profile(
     model: str, shape: tuple[str, ...], runs: int, algorithm: str | None, trace: str | None, plot: str | None,
     dropout: str, provider: tuple[str, ...], threads: int, json: bool,
 ) -> None:  # fmt: skip
-    """Time every layer of MODEL on the CPU, against what this machine can do at most."""
+    """Time every layer of MODEL on the CPU, against what this machine can do at most.
+
+    GFLOP/s counts two for each multiply-add of the operator's definition, "real" those that the algorithm does:
+    Winograd does fewer, a tile that reaches over the output more. MB are inputs, packed weights and output; more than
+    100 % of memory comes from caches. "idle" is the share of time in which threads wait for one another.
+
+    Where the medians of the layers make much less than runs spend in layers, the machine was busy with something else.
+    """
     from tinycnn.feeds import whole_file
     from tinycnn.profile import measure
     from tinycnn.profile.plot import check_plot, write_plot
