@@ -10,12 +10,15 @@ from onnx import TensorProto, helper
 
 import tinycnn
 from tinycnn.cli import main
+from tinycnn.errors import DeviceError
 from tinycnn.models import architectures, builder, zoo
 from tinycnn.ops import REGISTRY
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-API, OPERATOR = re.findall(r"```python\n(.*?)```", README, re.S)
+PAGES = ("README.md", "ARCHITECTURE.md", "bench/README.md", "bench/cuda/README.md", "docs/features.md")
+HOMES = ("", "tinycnn", "tinycnn/kernels/cpu", "tinycnn/kernels/cuda", "bench", "bench/cuda")
+API, CUDA, OPERATOR = re.findall(r"```python\n(.*?)```", README, re.S)
 
 
 def test_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,6 +27,14 @@ def test_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
     exec(API, names)
     assert [y.shape for y in names["outputs"]] == [(1, 10)]
     assert names["features"].shape == (1, 16, 5, 5)
+
+
+def test_the_providers() -> None:
+    code = CUDA.replace("model.onnx", str(tinycnn.models.card("lenet5").path))
+    try:
+        exec(code, {"rt": tinycnn})
+    except DeviceError as error:
+        assert "NVIDIA" in str(error)
 
 
 def test_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,14 +69,21 @@ def test_the_networks_of_the_zoo_are_counted() -> None:
 
 
 def test_the_links_lead_somewhere() -> None:
-    for page in ("README.md", "ARCHITECTURE.md", "bench/README.md", "docs/features.md"):
+    for page in PAGES:
         path = ROOT / page
         for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text("utf-8")):
             assert (path.parent / target).exists(), f"{page}: {target}"
 
 
 def test_files_that_are_spoken_of_exist() -> None:
-    for page in ("README.md", "ARCHITECTURE.md", "bench/README.md", "docs/features.md"):
+    for page in PAGES:
         for name in re.findall(r"`([\w/]+\.(?:py|toml|md|txt))`", (ROOT / page).read_text("utf-8")):
-            homes = (ROOT, ROOT / "tinycnn", ROOT / "tinycnn/kernels/cpu", ROOT / "bench")
+            homes = (
+                ROOT,
+                ROOT / "tinycnn",
+                ROOT / "tinycnn/kernels/cpu",
+                ROOT / "tinycnn/kernels/cuda",
+                ROOT / "bench",
+                ROOT / "bench/cuda",
+            )
             assert any((home / name).exists() for home in homes), f"{page}: {name}"

@@ -134,7 +134,8 @@ def check_feed(name: str, value: Any, spec: TensorSpec) -> np.ndarray:
 
 def check_array(name: str, shape: Sequence[int], dtype: np.dtype, spec: TensorSpec) -> None:
     if dtype != spec.dtype:
-        raise FeedTypeError(f"input {name!r} takes {spec.dtype.name}, not {dtype.name}; convert it with .astype")
+        found = dtype.name if dtype.isnative else dtype.str
+        raise FeedTypeError(f"input {name!r} takes {spec.dtype.name}, not {found}; convert it with .astype")
     if spec.shape is not None:
         fits = len(spec.shape) == len(shape) and all(
             not isinstance(d, int) or d == got for d, got in zip(spec.shape, shape, strict=False)
@@ -142,6 +143,13 @@ def check_array(name: str, shape: Sequence[int], dtype: np.dtype, spec: TensorSp
         if not fits:
             wanted = "x".join(map(str, spec.shape)) or "scalar"
             raise FeedError(f"input {name!r} takes {wanted}, not {'x'.join(map(str, shape)) or 'scalar'}")
+
+
+def check_results_may_stay(names: Sequence[str], casts: Sequence[np.dtype | None]) -> None:
+    """Raises FeedTypeError, as feeds lie on the device, for a result that only the host brings to its dtype."""
+    for name, dtype in zip(names, casts, strict=True):
+        if dtype is not None:
+            raise FeedTypeError(f"output {name!r} is {dtype.name}, made on the host: give feeds as arrays of the host")
 
 
 class InferenceSession:
@@ -178,9 +186,10 @@ class InferenceSession:
             raise OptionError(f"conv_algorithm: the model has no node {name!r}")
         self.network = self.network_for(graph.outputs)
         self.casts = [self.cast_of(name) for name in graph.outputs]
-        shapes = {name: spec.shape for name, spec in graph.inputs.items()}
         if all(spec.is_static for spec in graph.inputs.values()):
-            self.network.plan(shapes)  # type: ignore[arg-type]
+            self.network.plan({name: spec.dims for name, spec in graph.inputs.items()})
+        else:
+            self.network.check()
 
     @stage("parse")
     def load(self) -> Graph:
@@ -221,12 +230,13 @@ class InferenceSession:
         Results are arrays of the declared dtypes, lists of such for sequences, None for an absent optional value.
         Raises FeedError and FeedTypeError, naming the input or output at fault.
         """
-        network, casts = self.network, self.casts
-        if output_names:
+        names, network, casts = self.declared.outputs, self.network, self.casts
+        if output_names and tuple(output_names) != names:
             names = tuple(output_names)
-            if names != self.declared.outputs:
-                network, casts = self.chosen(names), [self.cast_of(name) for name in names]
+            network, casts = self.chosen(names), [self.cast_of(name) for name in names]
         feeds = self.check_feeds(input_feed, network)
+        if CUDA in self.providers and any(is_on_device(value) for value in feeds.values()):
+            check_results_may_stay(names, casts)
         results = network.run(feeds)
         return [y if c is None else as_declared(y, c) for y, c in zip(results, casts, strict=True)]
 
@@ -318,7 +328,11 @@ def target(provider: str, options: Mapping[str, Any]) -> "Target":
         return isa.current()
     from tinycnn.kernels.cuda.driver import device
 
-    return device(int(options.get("device_id", 0)), options.get("precision", "f32"))
+    try:
+        number = int(options.get("device_id", 0))
+    except (TypeError, ValueError):
+        raise OptionError(f"device_id {options['device_id']!r}: it must be the number of a device") from None
+    return device(number, options.get("precision", "f32"))
 
 
 def as_f32(graph: Graph) -> Graph:

@@ -7,7 +7,7 @@ from typing import Any
 from tinycnn.ir import Graph, Node, TensorSpec
 from tinycnn.planner.program import Port, Program
 from tinycnn.runtime import executor_cpu, executor_cuda
-from tinycnn.runtime.network import Executor, Network, Plan
+from tinycnn.runtime.network import Executor, Network, Plan, typical
 from tinycnn.session import InferenceSession
 
 
@@ -47,13 +47,8 @@ class Summary:
 
 
 def default_shapes(session: InferenceSession, wishes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-    """Input shapes: as wished, else as declared, with 1 for a symbolic first dimension and 224 for any other."""
-    shapes = {}
-    for name, spec in session.declared.inputs.items():
-        declared = spec.shape or ()
-        guess = tuple(d if isinstance(d, int) else (1 if i == 0 else 224) for i, d in enumerate(declared))
-        shapes[name] = wishes.get(name, guess)
-    return shapes
+    """Input shapes: as wished, else as declared, with usual sizes where these are symbolic."""
+    return {name: wishes.get(name, typical(spec)) for name, spec in session.declared.inputs.items()}
 
 
 def program_layers(program: Program) -> list[Layer]:

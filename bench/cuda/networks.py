@@ -20,6 +20,7 @@ from tinycnn import InferenceSession
 from tinycnn.converters import to_onnx
 from tinycnn.kernels.cuda.driver import open_gpu
 from tinycnn.models import build
+from tinycnn.models.counting import count
 from tinycnn.runtime.executor_cuda import Executor
 
 NETWORKS = ("vgg16", "resnet18", "resnet50", "googlenet", "mobilenet_v1")
@@ -75,6 +76,7 @@ def theirs(module: torch.nn.Module, x: torch.Tensor) -> tuple[float, torch.Tenso
 def compare(name: str, precisions: Sequence[str], batches: Sequence[int]) -> Iterator[dict[str, object]]:
     graph = build(name)
     [spec] = graph.inputs.values()
+    device, macs = open_gpu().title, count(graph).macs
     model = to_onnx(InferenceSession(graph).network.graph)
     for precision in precisions:
         session = InferenceSession(graph, providers=[("CUDAExecutionProvider", {"precision": precision})])
@@ -93,8 +95,9 @@ def compare(name: str, precisions: Sequence[str], batches: Sequence[int]) -> Ite
             wanted = reference.float().cpu().numpy().reshape(y.shape)
             layout = min(found, key=lambda key: found[key])
             yield {
-                "network": name, "batch": batch, "precision": precision, "tinycnn_ms": seconds * 1e3,
-                "torch_ms": found[layout] * 1e3, "torch_layout": layout, "speedup": found[layout] / seconds,
+                "device": device, "network": name, "macs": macs, "batch": batch, "precision": precision,
+                "tinycnn_ms": seconds * 1e3, "torch_ms": found[layout] * 1e3, "torch_layout": layout,
+                "speedup": found[layout] / seconds,
                 "difference": float(np.abs(y - wanted).max() / np.abs(wanted).max()),
             }  # fmt: skip
             torch.cuda.empty_cache()

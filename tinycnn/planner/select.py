@@ -6,13 +6,17 @@ from importlib import import_module
 
 from tinycnn.errors import OptionError
 from tinycnn.kernels.cpu import reorder
-from tinycnn.kernels.lowering import LOWERINGS, Choice, Request
+from tinycnn.kernels.lowering import LOWERINGS, Choice, Lowering, Platform, Request
+
+
+def families(platform: Platform, kind: str) -> Sequence[Lowering]:
+    """Those that may have kernels for an operator, depending on its shapes and dtypes."""
+    import_module(f"tinycnn.kernels.{platform}").families()
+    return LOWERINGS.get((platform, kind), ())
 
 
 def offers(request: Request) -> Iterator[Choice]:
-    platform = request.target.platform
-    import_module(f"tinycnn.kernels.{platform}").families()
-    for lowering in LOWERINGS.get((platform, request.node.kind), ()):
+    for lowering in families(request.target.platform, request.node.kind):
         yield from lowering(request)
 
 

@@ -64,16 +64,16 @@ def is_on_device(value: Any) -> bool:
 
 
 def describe(array: Any) -> tuple[tuple[int, ...], np.dtype, int, bool]:
-    """Shape, dtype, address, and whether its elements follow one another, of an array on the device."""
+    """Shape, dtype, address, and whether all elements follow one another, of an array on the device."""
     if hasattr(array, "__cuda_array_interface__"):
         told = array.__cuda_array_interface__
         shape, dtype, strides = tuple(told["shape"]), np.dtype(told["typestr"]), told.get("strides")
-        address = int(told["data"][0])
+        address, whole = int(told["data"][0]), told.get("mask") is None
     else:
         found = view(array)
-        shape, dtype, address = tuple(found.shape), found.dtype, int(found.ptr)
+        shape, dtype, address, whole = tuple(found.shape), found.dtype, int(found.ptr), True
         strides = None if found.strides is None else tuple(s * dtype.itemsize for s in found.strides)
-    return shape, dtype, address, strides is None or is_contiguous(shape, strides, dtype.itemsize)
+    return shape, dtype, address, whole and (strides is None or is_contiguous(shape, strides, dtype.itemsize))
 
 
 def is_contiguous(shape: Sequence[int], strides: Sequence[int], itemsize: int) -> bool:
@@ -92,5 +92,7 @@ def address(name: str, array: Any, spec: TensorSpec) -> int:
     if (shape, dtype) != (spec.dims, spec.dtype):
         raise FeedError(f"input {name!r} takes {spec}, not {TensorSpec(shape, dtype)}")
     if not contiguous or found % ALIGNMENT:
-        raise FeedError(f"input {name!r}: an array on the device must be contiguous and {ALIGNMENT}-byte aligned")
+        raise FeedError(
+            f"input {name!r}: an array on the device must be contiguous, {ALIGNMENT}-byte aligned and without a mask"
+        )
     return found

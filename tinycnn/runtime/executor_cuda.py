@@ -21,18 +21,25 @@ Given = tuple[int | None, ...]
 
 
 class Uploads:
-    """Packed weights on the device: each block once, for as long as the host's block lives."""
+    """Packed weights on the device: each block once, for as long as the host's block lives.
+
+    Python may collect a block, which is then forgotten, while this very thread uploads another.
+    """
 
     def __init__(self, backend: Backend):
         self.backend = backend
         self.addresses: dict[int, int] = {}
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
 
     def address(self, block: np.ndarray) -> int:
         with self.lock:
             if id(block) not in self.addresses:
                 address = self.backend.allocate(block.nbytes)
-                self.backend.copy("to device", block.ctypes.data, address, block.nbytes)
+                try:
+                    self.backend.copy("to device", block.ctypes.data, address, block.nbytes)
+                except BaseException:
+                    self.backend.free(address)
+                    raise
                 self.addresses[id(block)] = address
                 weakref.finalize(block, self.forget, id(block)).atexit = False
             return self.addresses[id(block)]
@@ -64,10 +71,10 @@ class Context:
             addresses.address(b.weights) if b.weights is not None else self.arena + (b.offset or 0)
             for b in program.buffers
         ]
-        self.sources = [self.place(port) for port in program.outputs]
         for port, there in zip(program.inputs, given, strict=True):
             if there is not None:
                 self.bases[port.buffer] = there
+        self.sources = [self.place(port) for port in program.outputs]
         fed = [port for port, there in zip(program.inputs, given, strict=True) if there is None]
         left = program.outputs if len(fed) == len(program.inputs) else ()
         staging = {port: backend.host(port.spec.nbytes) for port in (*fed, *left)}

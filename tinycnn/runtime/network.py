@@ -15,10 +15,11 @@ from tinycnn.kernels.cuda.device import Device
 from tinycnn.kernels.cuda.driver import open_gpu
 from tinycnn.passes.bind import Shape, bind
 from tinycnn.planner.lower import Options, write
-from tinycnn.planner.partition import Call, Part, Rest, Stretch, partition
+from tinycnn.planner.partition import Call, Rest, Stretch, partition
+from tinycnn.planner.select import families
 from tinycnn.planner.weights import WeightStore
 from tinycnn.runtime import executor_cpu, executor_cuda
-from tinycnn.runtime.device_array import is_on_device
+from tinycnn.runtime.device_array import describe, is_on_device
 from tinycnn.stages import stage
 
 Executor = executor_cpu.Executor | executor_cuda.Executor
@@ -89,10 +90,9 @@ def must_run_native(options: Sequence[Options]) -> bool:
     return all(o.target.platform != "cpu" for o in options)
 
 
-def refuse_what_is_left(parts: Sequence[Part], options: Sequence[Options]) -> None:
-    """Raises UnsupportedModelError with every node that no target computes."""
+def refuse(left: Sequence[Node], options: Sequence[Options]) -> None:
+    """Raises UnsupportedModelError with all of these nodes, which no target computes."""
     target = options[0].target
-    left = [node for part in parts if isinstance(part, Call | Rest) for node in nodes_of(part)]
     if left:
         reason = f"no kernel for this operator, dtype or shape on {target.platform} ({target.name})"
         remedy = "allow the processor to compute it: providers=['CUDAExecutionProvider', 'CPUExecutionProvider']"
@@ -124,7 +124,6 @@ class Network:
         self.kept = kept or knobs.PLANS.get()
         self.plans: collections.OrderedDict[object, Plan] = collections.OrderedDict()
         self.lock, self.planning = threading.Lock(), threading.Lock()
-        self.known = not any(spec.is_unknown for spec in graph.inputs.values())
 
     def plan(self, shapes: Mapping[str, Shape]) -> Plan:
         """The plan for these input shapes, made if there is none.
@@ -144,6 +143,20 @@ class Network:
                             self.plans.popitem(last=False)
         return plan
 
+    def check(self) -> None:
+        """Raises UnsupportedModelError with the nodes that no target computes, whatever the sizes of the inputs.
+
+        What is shape arithmetic, and needs no kernel, is seen once the sizes are known: so some are assumed.
+        """
+        if not must_run_native(self.options):
+            return
+        shapes = {name: None if spec.is_unknown else typical(spec) for name, spec in self.graph.inputs.items()}
+        try:
+            graph = passes.run(bind(self.graph, shapes), passes.BIND)
+        except TinyCnnError:
+            return  # it does not take such sizes
+        refuse([n for n in graph.nodes if not families(self.options[0].target.platform, n.kind)], self.options)
+
     def recall(self, key: object) -> Plan | None:
         with self.lock:
             if key not in self.plans:
@@ -157,7 +170,8 @@ class Network:
         parts: list[Executor | Node | Network] = []
         found = partition(graph, self.options)
         if must_run_native(self.options):
-            refuse_what_is_left(found, self.options)
+            left = [part for part in found if isinstance(part, Call | Rest)]
+            refuse([node for part in left for node in nodes_of(part)], self.options)
         for part in found:
             if isinstance(part, Call):
                 parts.append(part.node)
@@ -169,15 +183,16 @@ class Network:
 
     def run(self, feeds: Arrays) -> list[Any]:
         """Outputs of the graph. feeds: by name, in the order of the graph's inputs, with their dtypes."""
-        if self.known:
-            return self.plan({name: feeds[name].shape for name in self.graph.inputs}).run(feeds)
         return self.plan({name: shape_of(feeds[name], spec) for name, spec in self.graph.inputs.items()}).run(feeds)
+
+
+def typical(spec: TensorSpec) -> tuple[int, ...]:
+    """The shape, with 1 for a symbolic first dimension and 224 for any other."""
+    return tuple(d if isinstance(d, int) else (1 if i == 0 else 224) for i, d in enumerate(spec.shape or ()))
 
 
 def shape_of(value: Any, declared: TensorSpec) -> Shape:
     """What a plan needs to be told of a value."""
-    if is_on_device(value):
-        return tuple(value.shape)
-    if not isinstance(value, np.ndarray):
-        return None
-    return TensorSpec.of(value) if declared.is_unknown else value.shape
+    if isinstance(value, np.ndarray):
+        return TensorSpec.of(value) if declared.is_unknown else value.shape
+    return describe(value)[0] if is_on_device(value) else None

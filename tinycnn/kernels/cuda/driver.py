@@ -7,7 +7,7 @@ import ctypes
 import functools
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -59,7 +59,7 @@ class Backend(Protocol):
     number: int
 
     def allocate(self, nbytes: int) -> int:
-        """Raises LimitError when the device has not as much."""
+        """Raises DeviceError when the device has not as much."""
         ...
 
     def free(self, address: int) -> None: ...
@@ -129,19 +129,19 @@ class Gpu:
         return int(address)
 
     def free(self, address: int) -> None:
+        self.release(self.cu.cuMemFree, address)
+
+    def release(self, destroy: Callable[[Any], Any], what: Any) -> None:
+        """Memory, a graph or a stream, by the driver's call for it."""
         self.enter()
-        checked(self.cu.cuMemFree(address))
+        checked(destroy(what))
 
     def host(self, nbytes: int) -> np.ndarray:
         self.enter()
         address = int(checked(self.cu.cuMemAllocHost(max(nbytes, 1))))
         memory: Any = (ctypes.c_uint8 * nbytes).from_address(address)
-        weakref.finalize(memory, self.free_host, address).atexit = False
+        weakref.finalize(memory, self.release, self.cu.cuMemFreeHost, address).atexit = False
         return np.frombuffer(memory, np.uint8)
-
-    def free_host(self, address: int) -> None:
-        self.enter()
-        checked(self.cu.cuMemFreeHost(address))
 
     def copy(self, kind: str, source: int, target: int, nbytes: int) -> None:
         """The driver returns before the last bytes of pageable memory have arrived, and other streams do not wait.
@@ -176,27 +176,28 @@ class GraphWork:
     def __init__(self, gpu: Gpu, tasks: Sequence[Task]):
         cu = gpu.cu
         gpu.enter()
-        graph = checked(cu.cuGraphCreate(0))
-        nodes: list[Any] = []
-        for task in tasks:
-            after = [nodes[i] for i in task.after]
-            if isinstance(task, Launch):
-                parameters = self.launch(gpu, task)
-                nodes.append(checked(cu.cuGraphAddKernelNode(graph, after, len(after), parameters)))
-            elif isinstance(task, Copy):
-                parameters = self.copy(gpu, task)
-                nodes.append(checked(cu.cuGraphAddMemcpyNode(graph, after, len(after), parameters, gpu.context)))
-        executable = checked(cu.cuGraphInstantiate(graph, 0))
-        checked(cu.cuGraphDestroy(graph))
-        stream = checked(cu.cuStreamCreate(cu.CUstream_flags.CU_STREAM_NON_BLOCKING))
-        self.gpu, self.executable, self.stream = gpu, executable, stream
-        weakref.finalize(self, self.release, gpu, executable, stream).atexit = False
+        self.gpu, self.executable = gpu, self.instantiate(gpu, tasks)
+        weakref.finalize(self, gpu.release, cu.cuGraphExecDestroy, self.executable).atexit = False
+        self.stream = checked(cu.cuStreamCreate(cu.CUstream_flags.CU_STREAM_NON_BLOCKING))
+        weakref.finalize(self, gpu.release, cu.cuStreamDestroy, self.stream).atexit = False
 
-    @staticmethod
-    def release(gpu: Gpu, executable: Any, stream: Any) -> None:
-        gpu.enter()
-        checked(gpu.cu.cuGraphExecDestroy(executable))
-        checked(gpu.cu.cuStreamDestroy(stream))
+    @classmethod
+    def instantiate(cls, gpu: Gpu, tasks: Sequence[Task]) -> Any:
+        cu = gpu.cu
+        graph = checked(cu.cuGraphCreate(0))
+        try:
+            nodes: list[Any] = []
+            for task in tasks:
+                after = [nodes[i] for i in task.after]
+                if isinstance(task, Launch):
+                    parameters = cls.launch(gpu, task)
+                    nodes.append(checked(cu.cuGraphAddKernelNode(graph, after, len(after), parameters)))
+                elif isinstance(task, Copy):
+                    parameters = cls.copy(gpu, task)
+                    nodes.append(checked(cu.cuGraphAddMemcpyNode(graph, after, len(after), parameters, gpu.context)))
+            return checked(cu.cuGraphInstantiate(graph, 0))
+        finally:
+            checked(cu.cuGraphDestroy(graph))
 
     @staticmethod
     def launch(gpu: Gpu, task: Launch) -> Any:

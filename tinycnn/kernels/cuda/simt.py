@@ -49,8 +49,9 @@ def compiled(function: Callable[..., Any]) -> Any:
 def unrolled(count: int, body: Callable[..., Any], *bound: int) -> Any:
     """Function (state) that calls body(*bound, 0, state), ..., body(*bound, count - 1, state), however long it becomes:
     compilers leave long loops rolled, and local arrays stay in registers only where every index is a constant."""
-    calls = (f"    body({', '.join(map(str, (*bound, i)))}, state)" for i in range(count))
-    scope: dict[str, Any] = {"body": body}
+    # Of plain literals Numba would compile the body once each; as numbers LLVM finds them when it inlines.
+    calls = (f"    body({', '.join(f'i64({number})' for number in (*bound, i))}, state)" for i in range(count))
+    scope: dict[str, Any] = {"body": body, "i64": np.int64}
     exec("\n".join(["def run(state):", *calls]), scope)
     return compiled(scope["run"])
 
