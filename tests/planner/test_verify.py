@@ -15,9 +15,9 @@ import pytest
 
 from tests.planner.programs import PROGRAMS, THREADS
 from tinycnn.errors import ProgramError
+from tinycnn.ir.memory import OVERREAD
 from tinycnn.kernels.cpu import all_kernels, isa, limits, native
 from tinycnn.kernels.cpu.walk import walk
-from tinycnn.kernels.lowering import OVERREAD
 from tinycnn.planner.program import Buffer, Program, decode, encode
 from tinycnn.planner.verify import verify
 from tinycnn.runtime.team import ENTRY

@@ -9,9 +9,6 @@ import numpy as np
 from tinycnn.ir import Node, TensorSpec
 from tinycnn.kernels.kernel import Kernel
 
-# Bytes behind a value that a kernel may read, never write, and whose contents it must ignore: tails of tiles.
-OVERREAD = 4096
-
 Layout = Literal["plain", "blocked"]
 Platform = Literal["cpu", "cuda"]
 

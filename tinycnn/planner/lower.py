@@ -9,9 +9,10 @@ import numpy as np
 from tinycnn import knobs
 from tinycnn.errors import LimitError, ProgramError
 from tinycnn.ir import Graph, Node, TensorSpec
+from tinycnn.ir.memory import OVERREAD
 from tinycnn.kernels.cpu import reorder
 from tinycnn.kernels.kernel import Kernel
-from tinycnn.kernels.lowering import OVERREAD, Choice, Layout, Ref, Request, Target, blocked_size, to_blocked
+from tinycnn.kernels.lowering import Choice, Layout, Ref, Request, Target, blocked_size, to_blocked
 from tinycnn.planner import arena
 from tinycnn.planner.concat import Parts, find_parts
 from tinycnn.planner.program import Buffer, Port, Program, Row, Step, encode

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from tinycnn.ir import TensorSpec
+from tinycnn.ir.memory import OVERREAD
 from tinycnn.kernels.kernel import Kernel
-from tinycnn.kernels.lowering import OVERREAD
 
 # An address slot holds (buffer + 1) << OFFSET_BITS | byte offset, so that 0 is no address.
 OFFSET_BITS = 40

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from tinycnn.errors import ProgramError
+from tinycnn.ir.memory import OVERREAD
 from tinycnn.kernels.kernel import Kernel, Range
-from tinycnn.kernels.lowering import OVERREAD
 from tinycnn.planner.program import Program, Row, decode
 
 

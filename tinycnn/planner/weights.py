@@ -6,22 +6,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tinycnn.kernels.lowering import OVERREAD
+from tinycnn.ir.memory import block_of
 from tinycnn.stages import stage
-
-ALIGNMENT = 64
-
-
-def aligned(nbytes: int) -> np.ndarray:
-    """Uninitialised bytes that start at a multiple of ALIGNMENT."""
-    raw = np.empty(nbytes + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + nbytes]
 
 
 class WeightStore:
-    """Blocks by what they were made of, for as long as a plan holds them. A block is followed by OVERREAD zero bytes.
-    Safe to use from many threads."""
+    """Blocks by what they were made of, for as long as a plan holds them. The last OVERREAD bytes of each are not its
+    own. Safe to use from many threads."""
 
     def __init__(self) -> None:
         self.blocks: weakref.WeakValueDictionary[tuple[object, ...], np.ndarray] = weakref.WeakValueDictionary()
@@ -37,10 +28,7 @@ class WeightStore:
         with self.lock:
             block = self.blocks.get(key)
             if block is None:
-                array = np.ascontiguousarray(make())
-                block = aligned(array.nbytes + OVERREAD)
-                block[: array.nbytes] = array.reshape(-1).view(np.uint8)
-                block[array.nbytes :] = 0
+                block = block_of(make())
                 # Keeps the constants, so that no other array takes over their ids while the block lives.
                 weakref.finalize(block, tuple, constants).atexit = False
                 self.blocks[key] = block

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tinycnn.ir.memory import OVERREAD, aligned
 from tinycnn.kernels.cpu import limits
 from tinycnn.kernels.cpu.isa import Isa
 from tinycnn.kernels.kernel import Kernel
-from tinycnn.kernels.lowering import OVERREAD
 from tinycnn.planner.program import Buffer, Program, Row, Step, encode
 from tinycnn.planner.verify import verify
-from tinycnn.planner.weights import aligned
 from tinycnn.runtime.executor_cpu import Executor
 
 # Beyond every cache, and times of which the best counts.

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tinycnn.ir.memory import OVERREAD, aligned
 from tinycnn.kernels.cpu import native
 from tinycnn.kernels.cpu.walk import walk
-from tinycnn.kernels.lowering import OVERREAD
 from tinycnn.planner.program import Port, Program, decode
-from tinycnn.planner.weights import aligned
 from tinycnn.runtime.team import ENTRY, SPINS, team, yield_address
 
 # Below this much predicted work a second thread costs more than it brings.

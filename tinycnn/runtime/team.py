@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from tinycnn import knobs
+from tinycnn.ir.memory import aligned
 from tinycnn.kernels.cpu import native
 from tinycnn.kernels.cpu.walk import post, serve
-from tinycnn.planner.weights import aligned
 
 Entry = Callable[[int, int, int], None]
 ENTRY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)

@@ -11,9 +11,10 @@ from types import SimpleNamespace
 import numpy as np
 
 from tinycnn.ir import Node, TensorSpec
+from tinycnn.ir.memory import OVERREAD
 from tinycnn.kernels.cpu import families, isa, native
 from tinycnn.kernels.kernel import Kernel
-from tinycnn.kernels.lowering import LOWERINGS, OVERREAD, Choice, Ref, Request, blocked_size, from_blocked, to_blocked
+from tinycnn.kernels.lowering import LOWERINGS, Choice, Ref, Request, blocked_size, from_blocked, to_blocked
 from tinycnn.ops.op import Op
 
 GUARD = OVERREAD  # bytes on either side of a buffer

@@ -15,12 +15,13 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from tinycnn.ir.memory import OVERREAD, readable
 from tinycnn.kernels import convolution
 from tinycnn.kernels.convolution import ConvProblem
 from tinycnn.kernels.cpu import conv, tuning
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
-from tinycnn.kernels.lowering import OVERREAD, Choice, Emitter, Layout, Request, blocks, can_block, lowers
+from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, can_block, lowers
 
 FIELDS = fields(
     "x:addr w:addr table:table bias:addr res:addr y:addr act:code act_args:addr band:addr sums:addr lo:f32 hi:f32 "
@@ -282,8 +283,7 @@ class Plan:
     @property
     def k_steps(self) -> int:
         """Rank-1 updates of all block groups for one tile."""
-        taps = self.p.kh * self.p.kw
-        return sum(stop - start for start, stop in map(self.channels, range(self.kgroups))) * taps
+        return sum(stop - start for start, stop in self.ranges) * self.p.kh * self.p.kw
 
     @property
     def chunk_tiles(self) -> int:
@@ -310,7 +310,7 @@ class Plan:
         )
         return self.chunk_tiles * self.rows * self.cols * self.lanes * 4 if chunked else 0
 
-    @property
+    @functools.cached_property
     def ranges(self) -> list[tuple[int, int]]:
         return [self.channels(kg) for kg in range(self.kgroups)]
 
@@ -366,28 +366,46 @@ class Plan:
             "pixel_bytes": pixel,
         }
 
-    def pack(self, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Weights [kgroups][unit][kh][kw][channels of the unit][nr] and the table of where each group's lie.
+    def pack(self, w: np.ndarray) -> np.ndarray:
+        """Weights [co, ci / g, kh, kw] as [kgroups][unit][kh][kw][channels of the unit][nr]; zeros fill them up."""
+        p, nr, unit = self.p, self.cols * self.lanes, self.lanes if self.blocked else 1
+        packed = readable((self.k_steps * nr,))
+        at = 0
+        for kg, (start, stop) in enumerate(self.ranges):
+            dense = self.dense(w, kg)
+            whole = (stop - start) // unit * unit
+            for part, channels in ((dense[:, :whole], unit), (dense[:, whole:], stop - start - whole)):
+                if part.size:
+                    to = packed[at : at + part.size].reshape(-1, p.kh, p.kw, channels, nr)
+                    to[...] = part.reshape(nr, -1, channels, p.kh, p.kw).transpose(1, 3, 4, 2, 0)
+                    at += part.size
+        return packed
 
-        w  [co, ci / g, kh, kw]
-        Table rows: byte offset of the first input unit, units, channels of the last, byte offset of the weights.
-        """
+    def dense(self, w: np.ndarray, kg: int) -> np.ndarray:
+        """Weights [nr, channels that the group reads, kh, kw] of a group of output blocks."""
         p, nr = self.p, self.cols * self.lanes
+        first, last = kg * nr, min(p.co, (kg + 1) * nr)
+        if p.g == 1 and last - first == nr:
+            return w[first:last]
         co_g, ci_g = p.co // p.g, p.ci // p.g
-        unit, plane = (self.lanes if self.blocked else 1), self.geometry()["outer_stride"]
-        packed, table, offset = [], [], 0
-        for kg in range(self.kgroups):
-            start, stop = self.channels(kg)
-            dense = np.zeros((nr, stop - start, p.kh, p.kw), np.float32)
-            for k in range(kg * nr, min(p.co, (kg + 1) * nr)):
-                first = k // co_g * ci_g - start
-                dense[k - kg * nr, first : first + ci_g] = w[k]
-            packed += [dense[:, c : c + unit].transpose(2, 3, 1, 0).ravel() for c in range(0, stop - start, unit)]
+        start, stop = self.ranges[kg]
+        dense = np.zeros((nr, stop - start, p.kh, p.kw), np.float32)
+        for k in range(first, last):
+            at = k // co_g * ci_g - start
+            dense[k - first, at : at + ci_g] = w[k]
+        return dense
+
+    def table(self) -> np.ndarray:
+        """i64 [kgroups, 4]: byte offset of the first input unit, units, channels of the last, byte offset of the
+        weights."""
+        p, nr, unit = self.p, self.cols * self.lanes, self.lanes if self.blocked else 1
+        plane, rows, offset = self.geometry()["outer_stride"], [], 0
+        for start, stop in self.ranges:
             units = -(-(stop - start) // unit)
             tail = stop - start - (units - 1) * unit if self.blocked else p.kw
-            table.append((start // unit * plane, units, tail, offset))
-            offset += dense.nbytes
-        return np.concatenate(packed), np.array(table, np.int64)
+            rows.append((start // unit * plane, units, tail, offset))
+            offset += 4 * nr * (stop - start) * p.kh * p.kw
+        return np.array(rows, np.int64)
 
     @property
     def macs(self) -> int:
@@ -411,8 +429,8 @@ def emit(r: Request, plan: Plan, e: Emitter) -> None:
     p, isa = plan.p, r.target.name
     w, bias = convolution.weights(r)
     nr = plan.cols * plan.lanes
-    weights = e.weights(f"direct {plan.cols} {plan.blocked} {plan.lanes}", lambda: plan.pack(w)[0])
-    table = e.table(plan.pack(w)[1])
+    weights = e.weights(f"direct {plan.cols} {plan.blocked} {plan.lanes}", lambda: plan.pack(w))
+    table = e.table(plan.table())
     geometry = plan.geometry()
     step = geometry.pop("step")
     chunks = -(-plan.tiles // plan.chunk_tiles)

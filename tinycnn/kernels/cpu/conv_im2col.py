@@ -9,7 +9,7 @@ Source: Chellapilla, Puri and Simard 2006, IWFHR, section 3; blocked as in Dukha
 
 import functools
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -290,27 +290,35 @@ class Plan:
     def runs(self, group: int) -> Iterator[Run]:
         """In the order of k."""
         p, lanes = self.p, self.lanes
-        ci_g, plane = p.ci // p.g, p.h * p.w * self.pixel_bytes
-        start, stop = group * ci_g, (group + 1) * ci_g
-        blocked = self.layout == "blocked"
-        edges = [start, *range((start // lanes + 1) * lanes, stop, lanes), stop] if blocked else range(start, stop + 1)
-        neighbours = [[tap] for tap in self.taps_w] if blocked else list(self.neighbours())
+        plane, blocked = p.h * p.w * self.pixel_bytes, self.layout == "blocked"
+        edges = self.edges(group)
         for c, end in itertools.pairwise(edges):
             base = c // lanes * plane + c % lanes * 4 if blocked else c * plane
-            for (ky, dy), taps in itertools.product(self.taps_h, neighbours):
+            for (ky, dy), taps in itertools.product(self.taps_h, self.neighbours):
                 dx = taps[0][1]
                 offset = base + (dy * p.w + dx) * self.pixel_bytes
                 count = end - c if blocked else len(taps)
-                yield Run(slice(c - start, end - start), ky, tuple(kx for kx, _ in taps), offset, dy, dx, count)
+                yield Run(slice(c - edges[0], end - edges[0]), ky, tuple(kx for kx, _ in taps), offset, dy, dx, count)
 
-    def neighbours(self) -> Iterator[Taps]:
-        """Taps of a kernel row that stand side by side, a vector of them at most."""
-        taps = self.taps_w
-        first = 0
+    def edges(self, group: int) -> Sequence[int]:
+        """Where runs of a group's channels begin and end: on blocks where the input is blocked, else each is one."""
+        ci_g, lanes = self.p.ci // self.p.g, self.lanes
+        start, stop = group * ci_g, (group + 1) * ci_g
+        if self.layout == "plain":
+            return range(start, stop + 1)
+        return [start, *range((start // lanes + 1) * lanes, stop, lanes), stop]
+
+    @functools.cached_property
+    def neighbours(self) -> list[Taps]:
+        """Taps of a kernel row that are read at once: of a plain input those side by side, a vector of them at most."""
+        if self.layout == "blocked":
+            return [(tap,) for tap in self.taps_w]
+        taps, first, found = self.taps_w, 0, []
         for i in range(1, len(taps) + 1):
             if i == len(taps) or taps[i][1] != taps[i - 1][1] + 1 or i - first == self.lanes:
-                yield taps[first:i]
+                found.append(taps[first:i])
                 first = i
+        return found
 
     def table(self) -> np.ndarray:
         """i64: (byte offset of the first run, runs) of each group, then (offset, dy, dx, count) of each run."""
@@ -352,7 +360,7 @@ class Plan:
     @property
     def time_s(self) -> float:
         p, isa, pixels = self.p, self.isa.name, self.pixels
-        runs = pixels * p.g * sum(1 for _ in self.runs(0)) * self.splits
+        runs = pixels * p.g * (len(self.edges(0)) - 1) * len(self.taps_h) * len(self.neighbours) * self.splits
         parts = pixels * p.g if p.g > 1 and self.co_g % self.lanes else 0
         compute = self.macs / (tuning.PEAK_MACS[isa] * tuning.TILE_EFFICIENCY[isa][self.tile])
         gather = runs * tuning.IM2COL_RUN_S + parts * tuning.IM2COL_SCATTER_S

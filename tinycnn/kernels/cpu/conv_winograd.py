@@ -17,6 +17,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from tinycnn.ir.memory import readable
 from tinycnn.kernels import convolution
 from tinycnn.kernels.convolution import ConvProblem
 from tinycnn.kernels.cpu import conv, tuning
@@ -25,6 +26,7 @@ from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_posit
 from tinycnn.kernels.lowering import Choice, Emitter, Request, blocks, can_block, lowers
 from tinycnn.kernels.winograd_matrices import matrices
 
+PACKED_AT_ONCE = 4096  # kernels whose float64 products stay in cache
 FIELDS = fields(
     "x:addr u:addr bias:addr res:addr y:addr act:code act_args:addr scratch:addr lo:f32 hi:f32 "
     "items ksplits n_blocks block tiles tiles_w kgroups kblocks ci cblocks h w oh ow pt:signed pl:signed "
@@ -265,8 +267,16 @@ class Plan:
         padded[:, :, : self.p.co] = w.reshape(self.p.co, self.p.ci, 9).transpose(2, 1, 0)
         taps = padded.reshape(9, self.p.ci, self.kgroups, nr).transpose(0, 2, 1, 3)
         edges = [self.kgroups * s // self.ksplits for s in range(self.ksplits + 1)]
-        shares = [np.ascontiguousarray(taps[:, a:b]).reshape(9, -1) for a, b in itertools.pairwise(edges)]
-        return np.concatenate([(np.kron(g, g) @ share).astype(np.float32).ravel() for share in shares])
+        u = readable((self.u_bytes // 4,))
+        at = 0
+        for first, last in itertools.pairwise(edges):
+            share = taps[:, first:last].reshape(9, -1)
+            to = u[at : at + self.elements * share.shape[1]].reshape(self.elements, -1)
+            for start in range(0, share.shape[1], PACKED_AT_ONCE):
+                some = slice(start, start + PACKED_AT_ONCE)
+                to[:, some] = np.kron(g, g) @ share[:, some]
+            at += to.size
+        return u
 
     @property
     def macs(self) -> int:

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from tinycnn import knobs
 from tinycnn.errors import OptionError
-from tinycnn.kernels.lowering import OVERREAD, Platform
+from tinycnn.ir.memory import OVERREAD
+from tinycnn.kernels.lowering import Platform
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from tinycnn.ir.memory import readable
 from tinycnn.kernels.cpu import tuning
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields
@@ -22,9 +23,13 @@ def panels(matrix: np.ndarray, width: int) -> np.ndarray:
     """[..., lines, depth] -> [..., strips, depth, width] f32."""
     *batch, lines, depth = matrix.shape
     strips = -(-lines // width)
-    padded = np.zeros((*batch, strips * width, depth), np.float32)
-    padded[..., :lines, :] = matrix
-    return np.ascontiguousarray(padded.reshape(*batch, strips, width, depth).swapaxes(-1, -2))
+    packed = readable((*batch, strips, depth, width))
+    whole = lines // width
+    packed[..., :whole, :, :] = matrix[..., : whole * width, :].reshape(*batch, whole, width, depth).swapaxes(-1, -2)
+    if whole < strips:
+        packed[..., whole, :, : lines - whole * width] = matrix[..., whole * width :, :].swapaxes(-1, -2)
+        packed[..., whole, :, lines - whole * width :] = 0
+    return packed
 
 
 def panels_bytes(lines: int, depth: int, width: int) -> int:
