@@ -22,7 +22,7 @@ SOURCES = {"tinycnn": ROOT / "tinycnn", "tinycnn.converters": ROOT / "converters
 # Lowest first: a module imports from the rungs below its own, and from its own package.
 LADDER = (
     {"errors"},
-    {"knobs"},
+    {"knobs", "stages"},
     {"ir"},
     {"ops"},
     {"passes", "kernels"},
@@ -33,6 +33,7 @@ LADDER = (
     {"picture_model"},
     {"summary", "feeds", "classify", "onnx_backend"},
     {"benchmark", "features", "show"},
+    {"profile"},
     {"cli"},
     {"__main__"},
 )
@@ -58,6 +59,7 @@ LATER = {
     "rich": {"tinycnn.cli"},
     "pooch": {"tinycnn.models.zoo.download"},
     "onnxruntime": {"tinycnn.benchmark"},
+    "matplotlib": {"tinycnn.profile.plot"},
     "numba": {"tinycnn.kernels.cpu", "tinycnn.kernels.cuda"},
     "llvmlite": {"tinycnn.kernels.cpu"},
     "cuda": {"tinycnn.kernels.cuda", "tinycnn.runtime.device_array"},
@@ -68,7 +70,7 @@ CONNECTING = {"asyncio", "ftplib", "http", "pooch", "requests", "smtplib", "sock
 
 KERNEL_NAME = re.compile(
     r"[a-z]+(_[a-z0-9]+)*_(f32|tf32|bf16|f16)(_nchw(\d+c)?)?(_\d+x\d+)?__(avx512|avx2|portable|sm_\d+)"
-    r"|(walk|post|serve)__(avx512|avx2|portable)"
+    r"|(walk|walk_timed|post|serve)__(avx512|avx2|portable)"
 )
 MOST_LINES = 500
 EMPTY_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "base", "tools"}

@@ -20,7 +20,7 @@ from tinycnn.cli import main
 from tinycnn.models import architecture_names, card, sample_pictures
 
 LENET = str(card("lenet5").path)
-MODEL_COMMANDS = ("run", "inspect", "bench", "convert")
+MODEL_COMMANDS = ("run", "inspect", "bench", "convert", "profile")
 
 
 def invoke(*arguments: object, **environment: str) -> Result:
@@ -135,6 +135,40 @@ def test_bench_compares_with_onnxruntime() -> None:
     assert told["error"] < 1e-5
     assert min(told["tinycnn_ms"], told["onnxruntime_ms"]) > 0
     assert "speed-up" in invoke("bench", LENET, "--seconds", 0).stdout
+
+
+def test_profile_tells_layers_and_sums_and_writes_trace_and_picture(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    trace, plot = tmp_path / "trace.json", tmp_path / "layers.png"
+    told = result("profile", LENET, "--runs", 2, "--shape", "image=2x1x28x28", "--trace", trace, "--plot", plot)
+    layers = result("inspect", LENET, "--shape", "image=2x1x28x28")["layers"]
+    assert [layer["name"] for layer in told["layers"]] == [layer["name"] for layer in layers]
+    assert (told["runs"], told["inputs"]) == (2, {"image": "2x1x28x28"})
+    assert {"stages", "cache", "open_ms", "first_run_ms", "median_ms", "p90_ms", "p99_ms", "machine"} <= set(told)
+    assert {layer["name"] for layer in layers} < {e["name"] for e in json.loads(trace.read_text())["traceEvents"]}
+    assert Image.open(plot).format == "PNG"
+    done = invoke("profile", LENET, "--runs", 2, "--threads", 1, "--algorithm", "im2col")
+    assert done.exit_code == 0 and "im2col" in done.stdout and "GFLOP/s a core" in done.stdout
+    assert all(layer["name"] in done.stdout for layer in layers)
+
+
+def test_profile_refuses_before_it_measures_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unsupported: str
+) -> None:
+    def measured(*arguments: object) -> None:
+        raise AssertionError("a session was opened")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tinycnn.cli.profile.open_session", measured)
+        target = tmp_path / "absent" / "t"
+        assert str(target) in message(invoke("profile", LENET, "--trace", f"{target}.json"))
+        assert "layers.bmp" in message(invoke("profile", LENET, "--plot", tmp_path / "layers.bmp"))
+        patch.setitem(sys.modules, "matplotlib", None)
+        assert "tinycnn[bench]" in message(invoke("profile", LENET, "--plot", tmp_path / "layers.png"))
+    assert invoke("profile", LENET, "--runs", 0).exit_code == 2
+    trace = tmp_path / "trace.json"
+    assert invoke("profile", unsupported, "--trace", trace).exit_code == 2
+    assert not trace.exists() and sorted(p.name for p in tmp_path.iterdir()) == ["unsupported.onnx"]
 
 
 def test_models_are_listed_with_their_counts() -> None:

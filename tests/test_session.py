@@ -147,6 +147,13 @@ def test_results_belong_to_the_caller() -> None:
     np.testing.assert_array_equal(first, kept)
 
 
+def test_a_feed_that_is_a_result_is_copied_beside_shapes_that_follow_from_values() -> None:
+    graph = chain((2, 3), node("NonZero", "x", "found"), node("Cast", "found", "f", to=1), node("Relu", "f", "y"))
+    x = np.ones((2, 3), np.float32)
+    [same, _] = tinycnn.InferenceSession(graph.replace(outputs=("x", "y"))).run(None, {"x": x})
+    assert not np.shares_memory(same, x)
+
+
 def test_a_bounded_number_of_plans_and_no_copy_of_the_weights_for_each() -> None:
     session = tinycnn.InferenceSession(model())
     sizes = [(n, h, w) for n in (1, 2) for h in range(1, 17) for w in range(1, 17)][:500]

@@ -6,6 +6,7 @@ from typing import Any
 
 from tinycnn.errors import ModelFormatError, OptionError
 from tinycnn.ir import Graph
+from tinycnn.stages import stage
 
 
 class Source:
@@ -20,6 +21,7 @@ class Source:
         self.stamps: dict[str, tuple[int, ...]] | None = None
         self.lock = threading.Lock()
 
+    @stage("parse")
     def load(self) -> Graph:
         """The graph, the same each time. Raises ModelFormatError when a file is no longer what it was at first, or as
         `load_onnx` does."""

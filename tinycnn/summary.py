@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tinycnn.ir import TensorSpec
+from tinycnn.ir import Graph, Node, TensorSpec
 from tinycnn.planner.program import Port, Program
 from tinycnn.runtime import executor_cpu, executor_cuda
 from tinycnn.runtime.network import Executor, Network, Plan, typical
@@ -65,6 +65,12 @@ def join(specs: tuple[TensorSpec, ...]) -> str:
     return ", ".join("x".join(map(str, spec.shape or ())) or "scalar" for spec in specs)
 
 
+def python_layer(node: Node, graph: Graph) -> Layer:
+    reason = "no kernel for this operator or dtype: its reference runs in Python"
+    specs = tuple(graph.specs[name] for name in node.outputs if name in graph.specs)
+    return Layer(node.name or node.outputs[0], node.kind, join(specs) or "?", 0, 0, "reference", reason, False)
+
+
 def plan_layers(plan: Plan) -> list[Layer]:
     layers: list[Layer] = []
     for part in plan.parts:
@@ -81,10 +87,7 @@ def plan_layers(plan: Plan) -> list[Layer]:
                 Layer(n.name or n.outputs[0], n.kind, "?", 0, 0, "later", reason, False) for n in part.graph.nodes
             ]
         else:
-            reason = "no kernel for this operator or dtype: its reference runs in Python"
-            specs = tuple(plan.graph.specs[name] for name in part.outputs if name in plan.graph.specs)
-            shape = join(specs) if specs else "?"
-            layers.append(Layer(part.name or part.outputs[0], part.kind, shape, 0, 0, "reference", reason, False))
+            layers.append(python_layer(part, plan.graph))
     return layers
 
 

@@ -7,24 +7,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-import tinycnn
 from tests.planner.programs import chain, classifier, convolutions, moves, node, normal, normalised, square
+from tests.runtime.sessions import feed, session
 from tinycnn import knobs
 from tinycnn.ir import Graph, TensorSpec
 from tinycnn.runtime import executor_cpu
 
 GRAPHS = {f.__name__: f for f in (convolutions, classifier, normalised, moves, square)}
-
-
-def session(graph: Graph, threads: int) -> tinycnn.InferenceSession:
-    options = tinycnn.SessionOptions()
-    options.intra_op_num_threads = threads
-    return tinycnn.InferenceSession(graph, options)
-
-
-def feed(graph: Graph, seed: int = 0) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    return {name: rng.standard_normal(spec.dims, np.float32) for name, spec in graph.inputs.items()}
 
 
 @pytest.mark.parametrize("make", GRAPHS.values(), ids=GRAPHS)

@@ -114,6 +114,8 @@ class Choice:
     emit      writes the rows
     in_place  index of the input whose memory the output may take over, element by element
     view      index of the input that the output is, byte for byte: nothing runs
+    macs      multiply-adds that the algorithm does, those of tiles beyond the output included; None: as many as the
+              operator's definition
     parts     byte offset in the output where each input stands, whole (a concat); the planner may let inputs be
               computed there, and tells `emit` through `Emitter.placed`
     """
@@ -127,6 +129,7 @@ class Choice:
     in_place: int | None = None
     view: int | None = None
     parts: Sequence[int] | None = None
+    macs: int | None = None
 
 
 Lowering = Callable[[Request], Iterable[Choice]]

@@ -22,6 +22,7 @@ from tinycnn.passes.recognise_global_pool import recognise_global_pool
 from tinycnn.passes.recognise_scale_shift import recognise_scale_shift
 from tinycnn.passes.recognise_shuffle import recognise_shuffle
 from tinycnn.passes.recognise_swish import recognise_swish
+from tinycnn.stages import stage
 
 Pass = Callable[[Graph], Graph]
 
@@ -55,6 +56,7 @@ BIND: tuple[Pass, ...] = (
 )
 
 
+@stage("optimise")
 def run(graph: Graph, pipeline: Iterable[Pass]) -> Graph:
     """The graph after all passes, in order.
 

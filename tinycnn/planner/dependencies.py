@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tinycnn.kernels.kernel import Range
-from tinycnn.planner.program import Program, decode
-from tinycnn.planner.verify import declared_ranges, readable
+from tinycnn.planner.program import Program
+from tinycnn.planner.verify import accesses
 
 Bytes = tuple[int, int]  # of the arena: [start, stop)
 
@@ -56,21 +55,10 @@ class History:
 
 def touched(program: Program, number: int) -> tuple[list[Bytes], list[Bytes]]:
     """What a row reads and writes of the arena."""
-    row = program.rows[number]
-    kernel = program.kernels[row.kernel]
-    where = f"row {number}"
     reads: list[Bytes] = []
     writes: list[Bytes] = []
-    values = program.values(row)
-    ranges: list[Range] = declared_ranges(program, kernel, readable(program, row, where), where)
-    for r in ranges:
-        slot = getattr(values, r.field)
-        if r.start == r.stop or not slot:
-            continue
-        index, offset = decode(slot)
-        buffer = program.buffers[index]
-        if buffer.weights is None:
-            assert buffer.offset is not None
-            base = buffer.offset + offset
-            (writes if r.writes else reads).append((base + r.start, base + r.stop))
+    for index, start, stop, is_write in accesses(program, number):
+        offset = program.buffers[index].offset
+        if offset is not None:
+            (writes if is_write else reads).append((offset + start, offset + stop))
     return reads, writes

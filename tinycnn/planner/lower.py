@@ -71,8 +71,8 @@ class Writer:
         for value in graph.outputs:
             self.readers[value] = self.readers.get(value, 0) + 1
 
-    def buffer(self, name: str, nbytes: int) -> Ref:
-        self.buffers.append(Buffer(name, nbytes))
+    def buffer(self, name: str, nbytes: int, scratch: bool = False) -> Ref:
+        self.buffers.append(Buffer(name, nbytes, scratch=scratch))
         return Ref(len(self.buffers) - 1)
 
     def nbytes(self, spec: TensorSpec, layout: Layout) -> int:
@@ -153,18 +153,20 @@ class Writer:
                 what = f"{request.node.kind} {request.node.name!r}"
                 raise LimitError(f"{what}: its attributes lead to addresses that do not fit 64 bits") from None
         parameters = sum(v.size for v in request.values if v is not None and v.dtype == np.float32)
+        macs = request.op.macs(request.inputs, request.outputs)
         used = dict.fromkeys(self.kernel_list[row.kernel].name for row in self.rows[first:])
         step = Step(
             request.node.name or request.node.outputs[0],
             request.node.kind,
             *told(choice, len(self.rows) - first),
             len(self.rows) - first,
-            request.op.macs(request.inputs, request.outputs),
+            macs,
             choice.time_s,
             tuple(request.inputs),
             tuple(request.outputs),
             parameters,
             tuple(used),
+            macs if choice.macs is None else choice.macs,
         )
         self.steps.append(step)
 
@@ -237,7 +239,7 @@ class NodeEmitter:
         return self.writer.pack(("table", values.dtype.str, digest), (), lambda: values)
 
     def scratch(self, nbytes: int) -> Ref:
-        return self.writer.buffer(f"scratch of {self.request.node.outputs[0]}", nbytes)
+        return self.writer.buffer(f"scratch of {self.request.node.outputs[0]}", nbytes, scratch=True)
 
     def row(self, kernel: Kernel, **values: "int | float | Ref | Kernel") -> None:
         for name, value in values.items():

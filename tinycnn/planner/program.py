@@ -29,6 +29,7 @@ class Buffer:
     offset   bytes from the arena's start; None for weights
     weights  the packed block, for weights
     first    number of the first row that may touch it, `last` of the last
+    scratch  whether it is one node's own, and holds no value
     """
 
     name: str
@@ -37,6 +38,7 @@ class Buffer:
     weights: np.ndarray | None = None
     first: int = 1 << 60
     last: int = -1
+    scratch: bool = False
 
     def touch(self, row: int) -> None:
         self.first, self.last = min(self.first, row), max(self.last, row)
@@ -54,7 +56,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Step:
-    """What one node became: for people."""
+    """What one node became: for people. macs are multiply-adds by the operator's definition, executed_macs those that
+    the algorithm does."""
 
     node: str
     operator: str
@@ -67,6 +70,7 @@ class Step:
     outputs: tuple[TensorSpec, ...]
     parameters: int
     kernels: tuple[str, ...] = ()
+    executed_macs: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The proof that a program touches only what it was given. Nothing runs without it."""
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import numpy as np
@@ -73,6 +74,17 @@ def declared_ranges(program: Program, kernel: Kernel, values: SimpleNamespace, w
                 raise ProgramError(f"{where}, {f.name}: {slot} is not the number of a routine")
             ranges.append(Range(f"{f.name}_args", 0, 8 * len(program.kernels[slot - 1].fields)))
     return ranges
+
+
+def accesses(program: Program, number: int) -> Iterator[tuple[int, int, int, bool]]:
+    """What a row of a verified program may touch: (buffer, first byte, byte behind the last, whether it writes)."""
+    row, where = program.rows[number], f"row {number}"
+    values = program.values(row)
+    for r in declared_ranges(program, program.kernels[row.kernel], readable(program, row, where), where):
+        slot = getattr(values, r.field)
+        if slot and r.start != r.stop:
+            index, offset = decode(slot)
+            yield index, offset + r.start, offset + r.stop * (program.threads if r.per_thread else 1), r.writes
 
 
 def check_range(program: Program, number: int, where: str, slot: int, r: Range) -> None:

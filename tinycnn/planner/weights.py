@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tinycnn.ir.memory import block_of
+from tinycnn.stages import stage
 
 
 class WeightStore:
@@ -17,6 +18,7 @@ class WeightStore:
         self.blocks: weakref.WeakValueDictionary[tuple[object, ...], np.ndarray] = weakref.WeakValueDictionary()
         self.lock = threading.Lock()
 
+    @stage("pack")
     def get(
         self, key: tuple[object, ...], constants: Sequence[np.ndarray], make: Callable[[], np.ndarray]
     ) -> np.ndarray:

@@ -20,6 +20,7 @@ from tinycnn.planner.select import families
 from tinycnn.planner.weights import WeightStore
 from tinycnn.runtime import executor_cpu, executor_cuda
 from tinycnn.runtime.device_array import describe, is_on_device
+from tinycnn.stages import stage
 
 Executor = executor_cpu.Executor | executor_cuda.Executor
 
@@ -49,16 +50,19 @@ class Plan:
                 return first.run([values[name] for name in first.input_names])
         feeds, values = values, dict(values)
         for part in self.parts:
-            if isinstance(part, Executor):
-                results = part.run([values[name] for name in part.input_names])
-                values.update(zip((port.name for port in part.program.outputs), results, strict=True))
-            elif isinstance(part, Node):
-                values.update(call(part, values, self.graph.constants))
-            else:
-                feeds = {name: values[name] for name in part.graph.inputs}
-                values.update(zip(part.graph.outputs, part.run(feeds), strict=True))
+            values.update(self.run_part(part, values))
         values = {**self.graph.constants, **values}
         return [owned(values[name], feeds.get(name)) for name in self.graph.outputs]
+
+    def run_part(self, part: "Executor | Node | Network", values: Arrays) -> Arrays:
+        """What one part computes, by name."""
+        if isinstance(part, Node):
+            return call(part, values, self.graph.constants)
+        if isinstance(part, Network):
+            results = part.run({name: values[name] for name in part.graph.inputs})
+            return dict(zip(part.graph.outputs, results, strict=True))
+        results = part.run([values[name] for name in part.input_names])
+        return dict(zip((port.name for port in part.program.outputs), results, strict=True))
 
 
 def owned(value: Any, feed: Any) -> Any:
@@ -160,6 +164,7 @@ class Network:
             self.plans.move_to_end(key)
             return self.plans[key]
 
+    @stage("plan")
     def make_plan(self, shapes: Mapping[str, Shape]) -> Plan:
         graph = passes.run(bind(self.graph, shapes), passes.BIND)
         parts: list[Executor | Node | Network] = []

@@ -166,6 +166,15 @@ def emit(r: Request, p: ConvProblem, variant: tuple[int, int, int], e: Emitter) 
     )
 
 
+def macs(p: ConvProblem, rows: int, lanes: int) -> int:
+    """In whole tiles of `rows` outputs; kernel rows outside of the input are left out."""
+    kernel_rows = 0
+    for before in range(p.pt, p.pt - p.kh * p.dh, -p.dh):  # from the input's first row to this one for output row 0
+        first, last = max(0, -(-before // p.sh)), min(p.oh - 1, (p.h - 1 + before) // p.sh)
+        kernel_rows += max(0, last - first + 1)
+    return p.n * blocks(p.co, lanes) * lanes * kernel_rows * p.kw * -(-p.ow // rows) * rows
+
+
 @lowers("Conv")
 def depthwise(r: Request) -> Iterable[Choice]:
     """One filter a channel; a channel with several filters is left to the grouped convolutions."""
@@ -182,4 +191,5 @@ def depthwise(r: Request) -> Iterable[Choice]:
         time_s = max(computed * p.kh * p.kw / (tuning.PEAK_MACS[isa] * efficiency), tuning.transfer_s(nbytes))
         reason = f"{p.ow} outputs in tiles of {rows}, {'shared' if taps > 1 else 'separate'} input vectors"
         run = functools.partial(emit, r, p, (rows, taps, stride))
-        yield Choice("depthwise", layouts[: len(r.inputs)], "blocked", time_s, reason, run)
+        done = macs(p, rows, lanes)
+        yield Choice("depthwise", layouts[: len(r.inputs)], "blocked", time_s, reason, run, macs=done)

@@ -408,6 +408,11 @@ class Plan:
         return np.array(rows, np.int64)
 
     @property
+    def macs(self) -> int:
+        """In whole register tiles."""
+        return self.p.n * self.tiles * self.k_steps * self.rows * self.cols * self.lanes
+
+    @property
     def time_s(self) -> float:
         isa = next(name for name, i in ISAS.items() if i.lanes == self.lanes)
         p, nr = self.p, self.cols * self.lanes
@@ -466,7 +471,7 @@ def direct(r: Request) -> Iterable[Choice]:
     for source in sources:
         for rows, cols in tuning.TILES[r.target.name]:
             plan = Plan(p, r.target.lanes, rows, cols, source == "blocked", r.threads)
-            useful = p.macs / (p.n * plan.tiles * plan.k_steps * rows * cols * r.target.lanes)
-            reason = f"{rows}x{cols} tile, {useful:.0%} of its multiply-adds useful, input {source}"
+            reason = f"{rows}x{cols} tile, {p.macs / plan.macs:.0%} of its multiply-adds useful, input {source}"
             inputs = conv.input_layouts(r, source)
-            yield Choice("direct", inputs, "blocked", plan.time_s, reason, functools.partial(emit, r, plan))
+            run = functools.partial(emit, r, plan)
+            yield Choice("direct", inputs, "blocked", plan.time_s, reason, run, macs=plan.macs)

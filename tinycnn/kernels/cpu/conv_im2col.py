@@ -345,15 +345,26 @@ class Plan:
         return padded
 
     @property
+    def pixels(self) -> int:
+        """Of all images, in whole register tiles."""
+        return self.p.n * self.strips * self.rows
+
+    @property
+    def weights(self) -> int:
+        return self.p.g * self.columns * self.nr * self.k
+
+    @property
+    def macs(self) -> int:
+        return self.pixels * self.weights
+
+    @property
     def time_s(self) -> float:
-        p, isa = self.p, self.isa.name
-        pixels = p.n * self.strips * self.rows
-        weights = p.g * self.columns * self.nr * self.k
+        p, isa, pixels = self.p, self.isa.name, self.pixels
         runs = pixels * p.g * (len(self.edges(0)) - 1) * len(self.taps_h) * len(self.neighbours) * self.splits
         parts = pixels * p.g if p.g > 1 and self.co_g % self.lanes else 0
-        compute = pixels * weights / (tuning.PEAK_MACS[isa] * tuning.TILE_EFFICIENCY[isa][self.tile])
+        compute = self.macs / (tuning.PEAK_MACS[isa] * tuning.TILE_EFFICIENCY[isa][self.tile])
         gather = runs * tuning.IM2COL_RUN_S + parts * tuning.IM2COL_SCATTER_S
-        return tuning.overlap_s(compute + gather, tuning.stream_s(4 * weights, p.n * self.chunks))
+        return tuning.overlap_s(compute + gather, tuning.stream_s(4 * self.weights, p.n * self.chunks))
 
     def emit(
         self, e: Emitter, y: Ref, w: np.ndarray, bias: np.ndarray | None, residual: Ref | int,
@@ -424,4 +435,4 @@ def im2col(r: Request) -> Iterable[Choice]:
         pixels = min(plan.chunk_strips * rows, p.oh * p.ow)
         reason = f"{plan.k} taps of {pixels} pixels gathered at a time, {rows}x{cols} tile, input {layout}"
         run = functools.partial(emit, r, plan)
-        yield Choice("im2col", inputs[: len(r.inputs)], "blocked", plan.time_s, reason, run)
+        yield Choice("im2col", inputs[: len(r.inputs)], "blocked", plan.time_s, reason, run, macs=plan.macs)

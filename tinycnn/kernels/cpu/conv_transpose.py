@@ -124,4 +124,5 @@ def transposed(r: Request) -> Iterable[Choice]:
         time_s = sum(plan.time_s for plan in plans) + (tuning.transfer_s(2 * y_bytes) if len(plans) > 1 else 0)
         reason = f"{len(plans)} phases of {max(plan.k for plan in plans)} taps at most, input {layout}"
         inputs: list[Layout | None] = [layout, None, None]
-        yield Choice("phases", inputs[: len(r.inputs)], "blocked", time_s, reason, functools.partial(emit, r, p, plans))
+        run, macs = functools.partial(emit, r, p, plans), sum(plan.macs for plan in plans)
+        yield Choice("phases", inputs[: len(r.inputs)], "blocked", time_s, reason, run, macs=macs)

@@ -279,12 +279,17 @@ class Plan:
         return u
 
     @property
-    def time_s(self) -> float:
-        p, nr = self.p, self.cols * self.lanes
+    def macs(self) -> int:
+        """Of the products alone, in whole register tiles."""
         full, rest = divmod(self.tiles, self.block)
         row_tiles = full * -(-self.block // self.rows) + -(-rest // self.rows)
-        macs = p.n * row_tiles * self.rows * self.elements * p.ci * self.kgroups * nr
-        products = macs / (tuning.PEAK_MACS[self.isa] * tuning.TILE_EFFICIENCY[self.isa][self.rows, self.cols])
+        columns = self.kgroups * self.cols * self.lanes
+        return self.p.n * row_tiles * self.rows * self.elements * self.p.ci * columns
+
+    @property
+    def time_s(self) -> float:
+        p = self.p
+        products = self.macs / (tuning.PEAK_MACS[self.isa] * tuning.TILE_EFFICIENCY[self.isa][self.rows, self.cols])
         vectors = p.n * self.tiles * self.elements * (blocks(p.ci, self.lanes) + blocks(p.co, self.lanes))
         transforms = vectors * tuning.WINOGRAD_VECTOR_S[self.m]
         passes = p.n * self.n_blocks
@@ -352,4 +357,5 @@ def winograd(r: Request) -> Iterable[Choice]:
         )
         saved = p.macs / (best.elements * p.n * best.tiles * p.ci * p.co)
         reason = f"{saved:.2f} times fewer multiply-adds, {best.rows}x{best.cols} tile, blocks of {best.block} tiles"
-        yield Choice(f"winograd_f{m}x3", inputs, "blocked", best.time_s, reason, functools.partial(emit, r, best))
+        run = functools.partial(emit, r, best)
+        yield Choice(f"winograd_f{m}x3", inputs, "blocked", best.time_s, reason, run, macs=best.macs)

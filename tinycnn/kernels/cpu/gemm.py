@@ -232,6 +232,15 @@ def time_s(p: MatrixProduct, isa: Isa, b_packed: bool) -> float:
     return max(compute, tuning.transfer_s(b_bytes)) + packed * tuning.PACK_BYTE_S
 
 
+def macs(p: MatrixProduct, isa: Isa) -> int:
+    """In whole tiles, and in whole pairs of vectors for rows that go one by one."""
+    rows, cols = tuning.GEMM_TILES[isa.name]
+    tiled = tiled_rows(p, isa.name)
+    by_tiles = -(-tiled // rows) * rows * -(-p.n // (cols * isa.lanes)) * cols * isa.lanes
+    by_rows = (p.m - tiled) * -(-p.n // (2 * isa.lanes)) * 2 * isa.lanes
+    return len(p.pairs) * p.k * (by_tiles + by_rows)
+
+
 def emit(r: Request, p: MatrixProduct, c: Addend, e: Emitter) -> None:
     isa, lanes = r.target.name, r.target.lanes
     rows, cols = tuning.GEMM_TILES[isa]
@@ -311,4 +320,5 @@ def gemm(r: Request) -> Iterable[Choice]:
     tiled = tiled_rows(p, r.target.name)
     reason = f"{tiled} rows of {p.m} by tiles, b {'packed' if r.values[1] is not None else 'computed'}"
     predicted_s = time_s(p, r.target, r.values[1] is not None)
-    yield Choice("gemm", layouts, "plain", predicted_s, reason, functools.partial(emit, r, p, c))
+    run = functools.partial(emit, r, p, c)
+    yield Choice("gemm", layouts, "plain", predicted_s, reason, run, macs=macs(p, r.target))

@@ -19,6 +19,7 @@ from tinycnn.kernels import cache
 from tinycnn.kernels.cache import fetch, keep
 from tinycnn.kernels.cpu.isa import ISAS, Isa
 from tinycnn.kernels.kernel import Kernel
+from tinycnn.stages import stage
 
 HERE = Path(__file__).parent
 EXTERNAL = frozenset({"memcpy", "memset", "memmove"})
@@ -146,9 +147,10 @@ def compiled(kernel: Kernel) -> bytes:
     path = place(kernel)
     data = fetch(path) if path else None
     if data is None:
-        data = bytes(target_machine(ISAS[kernel.target]).emit_object(compile_ir(kernel)))
-        if path:
-            keep(path, data)
+        with stage("compile"):
+            data = bytes(target_machine(ISAS[kernel.target]).emit_object(compile_ir(kernel)))
+            if path:
+                keep(path, data)
     return data
 
 
@@ -156,7 +158,8 @@ def address(kernel: Kernel) -> int:
     """Address of the kernel's entry in this process; compiled, or fetched from the cache, on first use."""
     with lock:
         if kernel.name not in addresses:
-            addresses[kernel.name] = load(kernel, compiled(kernel))
+            with stage("link"):
+                addresses[kernel.name] = load(kernel, compiled(kernel))
         return addresses[kernel.name]
 
 

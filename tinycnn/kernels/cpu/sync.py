@@ -88,6 +88,22 @@ def call_yield(typingctx, address):
     return types.void(intp), codegen
 
 
+@intrinsic
+def call_clock(typingctx, address, kind, to):
+    """Calls the C function `int clock_gettime(clockid_t, struct timespec *)` at the address."""
+
+    def codegen(context, builder, sig, args):
+        address, kind, to = args
+        clock = ir.FunctionType(ir.IntType(32), [ir.IntType(32), I64.as_pointer()])
+        builder.call(
+            builder.inttoptr(address, clock.as_pointer()),
+            [builder.trunc(kind, ir.IntType(32)), pointer(builder, to)],
+        )
+        return void(context)
+
+    return types.void(intp, intp, intp), codegen
+
+
 @inline
 def meet(barrier, threads, spins, yielder):
     """Waits until `threads` threads are here. barrier: arrivals; 64 bytes on: the generation. After `spins` pauses the

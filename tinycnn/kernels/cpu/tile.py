@@ -44,6 +44,7 @@ def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
                                   clamp(tile + bias + r, lo, hi) to c: `valid` rows, `row` bytes apart, of `valid_cols`
                                   vectors, `col` bytes apart; r has the same strides and is read for all rows; bias
                                   holds cols vectors; 0: no bias, no r
+    affine(tile, x, y)            tile * x + y, element by element; x, y: address of one vector
     store(tile, c, row, col)      the whole tile as it is; load(c, row, col) brings it back
     """
     tile, kind = TileType(rows, cols, lanes), llvm_type(lanes)
@@ -65,6 +66,17 @@ def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
             return acc
 
         return tile(tile, intp, intp, intp), codegen
+
+    @intrinsic
+    def affine(typingctx, acc, x, y):
+        def codegen(context, builder, sig, args):
+            acc, x, y = args
+            xv, yv = load_ir(builder, x, kind), load_ir(builder, y, kind)
+            for k in range(rows * cols):
+                acc = builder.insert_value(acc, fma_ir(builder, builder.extract_value(acc, k), xv, yv), k)
+            return acc
+
+        return tile(tile, intp, intp), codegen
 
     @intrinsic
     def add_vectors(typingctx, acc, bias):
@@ -169,5 +181,13 @@ def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
         store_all(acc, c, row, col, rows, cols)
 
     return SimpleNamespace(
-        zeros=zeros, update=update, finish=finish, store=store_tile, load=load_tile, rows=rows, cols=cols, lanes=lanes
+        zeros=zeros,
+        update=update,
+        affine=affine,
+        finish=finish,
+        store=store_tile,
+        load=load_tile,
+        rows=rows,
+        cols=cols,
+        lanes=lanes,
     )

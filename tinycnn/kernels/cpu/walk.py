@@ -33,6 +33,45 @@ def walk(isa: str) -> Kernel:
     return Kernel(f"walk__{isa}", fields("table:addr count barrier:addr spins yielder"), build, ranges, isa)
 
 
+STAMP_BYTES = 16  # struct timespec: seconds and nanoseconds
+
+
+@functools.cache
+def walk_timed(isa: str) -> Kernel:
+    """`walk`, with the time noted when each thread begins and has done its share of each row. Nothing is noted behind
+    the last barrier: the memory may be another's by then.
+
+    clock, kind  address of clock_gettime, and which of its clocks
+    stamps       [threads][count][2] struct timespec
+    """
+
+    def build():
+        from tinycnn.kernels.cpu.simd import call, load_i64
+        from tinycnn.kernels.cpu.sync import call_clock, meet
+
+        def walk_timed(table, count, barrier, spins, yielder, clock, kind, stamps, thread, threads):
+            at = stamps + thread * count * 2 * STAMP_BYTES
+            for i in range(count):
+                call_clock(clock, kind, at)
+                call(load_i64(table + 16 * i), load_i64(table + 16 * i + 8), thread, threads)
+                call_clock(clock, kind, at + STAMP_BYTES)
+                at += 2 * STAMP_BYTES
+                if threads > 1:
+                    meet(barrier, threads, spins, yielder)
+
+        return walk_timed
+
+    def ranges(a: SimpleNamespace) -> Iterable[Range]:
+        return [
+            Range("table", 0, 16 * a.count),
+            Range("barrier", 0, 128, writes=True),
+            Range("stamps", 0, 2 * a.count * STAMP_BYTES, writes=True, per_thread=True),
+        ]
+
+    names = fields("table:addr count barrier:addr spins yielder clock kind stamps:addr")
+    return Kernel(f"walk_timed__{isa}", names, build, ranges, isa)
+
+
 @functools.cache
 def post(isa: str) -> Kernel:
     """Hands a job to all workers: job is [sequence, walker's address, walker's row]; flags hold 64 bytes a worker:
@@ -93,4 +132,4 @@ def serve(isa: str) -> Kernel:
 
 
 def kernels(isa: str) -> Iterable[Kernel]:
-    return [walk(isa), post(isa), serve(isa)]
+    return [walk(isa), walk_timed(isa), post(isa), serve(isa)]
