@@ -51,10 +51,8 @@ def peak_gflops(isa: Isa) -> float:
     best = 0.0
     for rows, cols in tuning.TILES[isa.name]:
         kernel = tile_kernel(isa.name, rows, cols)
-        machine_code = native.target_machine(isa).emit_object(native.compile_ir(kernel))
-        entry = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(
-            native.load(kernel, machine_code)
-        )
+        address = native.load(kernel, native.machine_code(kernel))
+        entry = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(address)
         a, b, c = (
             np.zeros(size, np.float32) for size in (STEPS * rows, STEPS * cols * isa.lanes, rows * cols * isa.lanes)
         )

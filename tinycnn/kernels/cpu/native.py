@@ -1,7 +1,8 @@
-"""Kernels from source to address: compiled once per machine, kept as object files, loaded without Numba.
+"""Kernels from source to address: compiled once per machine, kept as machine code, loaded without a compiler.
 
 A kernel becomes a free-standing object with one public symbol, `void name(row*, i64, i64)`, that unpacks the row and
-calls the compiled function. The cache holds these objects, each behind its SHA-256; loading them needs llvmlite only.
+calls the compiled function. The cache holds its image, see `image.py`, or the object where it has none, behind its
+SHA-256.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ from typing import Any
 from tinycnn.errors import CompileError
 from tinycnn.kernels import cache
 from tinycnn.kernels.cache import fetch, keep
+from tinycnn.kernels.cpu import image
 from tinycnn.kernels.cpu.isa import ISAS, Isa
 from tinycnn.kernels.kernel import Kernel
 from tinycnn.stages import stage
@@ -25,13 +27,14 @@ HERE = Path(__file__).parent
 EXTERNAL = frozenset({"memcpy", "memset", "memmove"})
 lock = threading.RLock()
 addresses: dict[str, int] = {}
-engines: list[Any] = []
+loaded: list[Any] = []
 
 
 def digest(kernel: Kernel) -> str:
     """Changes whenever the object would: sources, compilers, instruction set."""
     isa = ISAS[kernel.target]
-    key = (isa.cpu, isa.features, platform.machine(), version("numba"), version("llvmlite"))
+    layout = (HERE / "image.py").read_bytes()
+    key = (isa.cpu, isa.features, platform.machine(), version("numba"), version("llvmlite"), layout)
     return cache.digest(kernel, HERE / "native.py", key)
 
 
@@ -46,7 +49,7 @@ def new_machine(isa: Isa) -> Any:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_default_triple()
-    return target.create_target_machine(cpu=isa.cpu, features=isa.features, opt=3, reloc="pic", codemodel="jitdefault")
+    return target.create_target_machine(cpu=isa.cpu, features=isa.features, opt=3, reloc="pic", codemodel="small")
 
 
 target_machine = functools.cache(new_machine)
@@ -131,24 +134,42 @@ def assembly(kernel: Kernel) -> str:
 
 
 def load(kernel: Kernel, data: bytes) -> int:
-    """Each object gets a linker of its own: LLVM's RuntimeDyld resolves GOTOFF relocations against the first global
-    offset table that it ever made."""
+    if image.is_image(data):
+        start, memory = image.load(data)
+        loaded.append(memory)
+        return start
+    return linked(kernel, data)
+
+
+def linked(kernel: Kernel, data: bytes) -> int:
+    """The address of an object's symbol, laid out by LLVM."""
     import llvmlite.binding as llvm
 
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), new_machine(ISAS["portable"]))
     engine.add_object_file(llvm.ObjectFileRef.from_data(data))
     engine.finalize_object()
-    engines.append(engine)
+    loaded.append(engine)
     return int(engine.get_function_address(kernel.name))
 
 
+def emitted(kernel: Kernel) -> bytes:
+    """The kernel's object file."""
+    return bytes(target_machine(ISAS[kernel.target]).emit_object(compile_ir(kernel)))
+
+
+def machine_code(kernel: Kernel) -> bytes:
+    """The kernel's image, or its object where it has none, compiled now."""
+    data = emitted(kernel)
+    return image.make_image(data, kernel.name) or data
+
+
 def compiled(kernel: Kernel) -> bytes:
-    """The kernel's object: from the cache, or compiled and kept there."""
+    """The kernel's machine code: from the cache, or compiled and kept there."""
     path = place(kernel)
     data = fetch(path) if path else None
     if data is None:
         with stage("compile"):
-            data = bytes(target_machine(ISAS[kernel.target]).emit_object(compile_ir(kernel)))
+            data = machine_code(kernel)
             if path:
                 keep(path, data)
     return data
