@@ -96,6 +96,12 @@ GEMM_ROW_COST = 5.0
 GEMM_PREFETCH_BYTES = 1024
 GEMM_EFFICIENCY = 0.9
 
+# Dense layers whose weights lie as in the model: how far ahead these are asked for, the share of the peak that they reach
+# within caches, and the time to read them, where panels take 1.
+DENSE_PREFETCH_BYTES = 256
+DENSE_EFFICIENCY = 0.3
+DENSE_STREAM = 0.95
+
 # Seconds a byte to pack a computed matrix into panels.
 PACK_BYTE_S = 0.15e-9
 
