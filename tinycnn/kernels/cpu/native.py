@@ -135,7 +135,10 @@ def assembly(kernel: Kernel) -> str:
 
 def load(kernel: Kernel, data: bytes) -> int:
     if image.is_image(data):
-        start, memory = image.load(data)
+        try:
+            start, memory = image.load(data)
+        except OSError as error:
+            raise CompileError(f"{kernel.name}: this system runs no code that was made at run time: {error}") from None
         loaded.append(memory)
         return start
     return linked(kernel, data)
