@@ -67,12 +67,17 @@ def table(told: "Tuning") -> "Table":
         one, pairs = layer.pairs[1], [layer.pairs[n] for n in counts]
         changed = one.best != one.model
         columns.add_row(
-            layer.name, layer.output, one.model, one.best if changed else "the same",
+            layer.name, layer.output, short(one.model), short(one.best) if changed else "the same",
             f"{layer.predicted_ms[one.model]:.3f}",
             *(cell for p in pairs for cell in (f"{p.model_ms:.3f} > {p.best_ms:.3f}", f"{p.gain:.2f}")),
             style="bold" if changed else None,
         )  # fmt: skip
     return columns
+
+
+def short(choice: str) -> str:
+    """Layouts are told where not all are blocked."""
+    return choice.removesuffix(": blocked to blocked")
 
 
 def threads_of(count: int) -> str:
