@@ -33,7 +33,7 @@ LADDER = (
     {"picture_model"},
     {"summary", "feeds", "classify", "onnx_backend"},
     {"benchmark", "features", "show"},
-    {"profile"},
+    {"profile", "tune"},
     {"cli"},
     {"__main__"},
 )

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from PIL import Image
 import tinycnn
 from tinycnn import knobs
 from tinycnn.cli import main
+from tinycnn.kernels.lowering import Choice, Request
 from tinycnn.models import architecture_names, card, sample_pictures
+from tinycnn.tune.measure import Stopwatch
 
 LENET = str(card("lenet5").path)
-MODEL_COMMANDS = ("run", "inspect", "bench", "convert", "profile")
+MODEL_COMMANDS = ("run", "inspect", "bench", "convert", "profile", "tune")
 
 
 def invoke(*arguments: object, **environment: str) -> Result:
@@ -171,6 +174,59 @@ def test_profile_refuses_before_it_measures_and_leaves_nothing(
     assert not trace.exists() and sorted(p.name for p in tmp_path.iterdir()) == ["unsupported.onnx"]
 
 
+@pytest.fixture
+def made_up_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By which the universal convolution is the fastest."""
+
+    def measure(self: Stopwatch, request: Request, choices: Sequence[Choice]) -> list[float]:
+        return [1e-3 if choice.algorithm == "im2col" else 3e-3 for choice in choices]
+
+    monkeypatch.setattr(Stopwatch, "__call__", measure)
+
+
+@pytest.mark.usefixtures("made_up_times")
+def test_tune_keeps_what_sessions_then_obey(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "tuned.json"
+    monkeypatch.setenv(knobs.TUNED.name, str(file))
+    told = result("tune", LENET, "--threads", 2)
+    assert [layer["name"] for layer in told["layers"]] == ["conv1", "conv2"]
+    assert told["file"] == str(file) and set(told["sums"]) == {"1", "2"}
+    assert told["sums"]["1"] == {"model_ms": 6.0, "best_ms": 2.0, "model_to_best": 3.0}
+    assert set(json.loads(file.read_text())["choices"]) == {layer["request"] for layer in told["layers"]}
+    shown = invoke("tune", LENET, "--threads", 1).stdout
+    for text in ("direct ", "im2col", "3.000 > 1.000", "take 3.000 times as long", str(file)):
+        assert text in shown
+    layers = {layer["name"]: layer for layer in result("inspect", LENET, "--threads", 1)["layers"]}
+    for name in ("conv1", "conv2"):
+        assert layers[name]["algorithm"] == "im2col"
+        assert layers[name]["reason"].startswith("tuned on this machine: 1 ms, predicted 0.0")
+        assert "; second direct 3; " in layers[name]["reason"]
+    untuned = invoke("inspect", LENET, **{knobs.TUNED.name: "off"})
+    assert "tuned" not in untuned.stdout and not untuned.stderr
+
+
+@pytest.mark.usefixtures("made_up_times")
+def test_tune_refuses_before_it_measures(tmp_path: Path) -> None:
+    def error(model: str, file: object) -> str:
+        return message(invoke("tune", model, **{knobs.TUNED.name: str(file)}))
+
+    other = tmp_path / "notes.json"
+    other.write_text("{}")
+    assert "'off'" in error(LENET, "off")
+    assert "remove it" in error(LENET, other) and other.read_text() == "{}"
+    assert str(tmp_path / "nowhere") in error(LENET, tmp_path / "nowhere" / "tuned.json")
+    assert invoke("tune", LENET, "--seconds", -1).exit_code == 2
+
+
+def test_a_file_of_choices_that_does_not_fit_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "tuned.json"
+    assert "tinycnn tune" in message(invoke("inspect", LENET, **{knobs.TUNED.name: str(file)}))
+    file.write_text('{"choices"')
+    done = invoke("inspect", LENET, **{knobs.TUNED.name: str(file)})
+    assert done.exit_code == 0 and len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith(f"tinycnn: warning: {file}: tuned choices are not used: ")
+
+
 def test_models_are_listed_with_their_counts() -> None:
     rows = {row["name"]: row for row in result("models")}
     assert tuple(rows) == architecture_names()
@@ -245,8 +301,10 @@ def test_each_command_explains_itself(command: str) -> None:
 
 
 def model_command(command: str, model: object, tmp_path: Path) -> Result:
-    done = invoke(command, model, *(["-o", tmp_path / "out.onnx"] if command == "convert" else []))
-    assert not (tmp_path / "out.onnx").exists()
+    written, tuned = tmp_path / "out.onnx", tmp_path / "tuned.json"
+    environment = {knobs.TUNED.name: str(tuned)} if command == "tune" else {}
+    done = invoke(command, model, *(["-o", written] if command == "convert" else []), **environment)
+    assert not written.exists() and not tuned.exists()
     return done
 
 

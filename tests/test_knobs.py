@@ -33,6 +33,7 @@ def test_unset_and_empty_mean_the_default(knob: Knob, monkeypatch: pytest.Monkey
         (knobs.OFFLINE, "Yes", True),
         (knobs.OFFLINE, "0", False),
         (knobs.THREADS, "3", 3),
+        (knobs.TUNED, "off", "off"),
         (knobs.PLANS, " 1 ", 1),
         (knobs.MEMORY, "1000000", 1_000_000),
         (knobs.OMP_THREADS, "4", 4),

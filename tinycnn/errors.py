@@ -24,6 +24,10 @@ class TinyCnnError(Exception):
     """Root of all errors raised on purpose."""
 
 
+class TinyCnnWarning(UserWarning):
+    """What was passed over and costs time only: no result is wrong for it."""
+
+
 class ModelFormatError(TinyCnnError, ValueError):
     """The bytes are not a well-formed model: truncated, cyclic, contradictory, or reaching outside its folder."""
 

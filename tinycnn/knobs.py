@@ -58,9 +58,12 @@ ZOO = Knob("TINYCNN_ZOO", str, None, "a folder of networks of the zoo, looked in
 MIRROR = Knob("TINYCNN_MIRROR", str, None, "address or folder from which `tinycnn pull` takes the zoo's files")
 OFFLINE = Knob("TINYCNN_OFFLINE", switch, False, "1: `tinycnn pull` opens no connection, and says so")
 THREADS = Knob("TINYCNN_NUM_THREADS", positive, None, "threads of one inference; default: the processors granted here")
+TUNED = Knob(
+    "TINYCNN_TUNED", str, None, 'file of `tinycnn tune`, or "off" to use none; default: one in the user\'s cache folder'
+)
 PLANS = Knob("TINYCNN_PLANS", positive, 8, "plans kept per session, one for each combination of input shapes")
 MEMORY = Knob("TINYCNN_MEMORY", positive, 16 << 30, "bytes that one model may need before it is refused")
 OMP_THREADS = Knob("OMP_NUM_THREADS", first_count, None, "at most so many threads of one inference, as OpenMP has it")
 CACHE_HOME = Knob("XDG_CACHE_HOME", str, None, "the user's cache folder; default: ~/.cache")
 
-KNOBS = (ISA, CACHE, MODELS, ZOO, MIRROR, OFFLINE, THREADS, PLANS, MEMORY, OMP_THREADS, CACHE_HOME)
+KNOBS = (ISA, CACHE, MODELS, ZOO, MIRROR, OFFLINE, THREADS, TUNED, PLANS, MEMORY, OMP_THREADS, CACHE_HOME)

@@ -15,6 +15,7 @@ from tinycnn.source import Source
 
 if TYPE_CHECKING:
     from tinycnn.kernels.lowering import Target
+    from tinycnn.planner.tuned import Tuned
     from tinycnn.runtime.network import Network, Plan
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
@@ -45,6 +46,8 @@ class SessionOptions:
     intra_op_num_threads   threads of one inference; 0: as many processors as this process may use
     conv_algorithm         one of ALGORITHMS for all convolutions that it can compute, or a mapping from node name to
                            algorithm; None: the cost model chooses
+    tuned                  file of what `tinycnn tune` measured on this machine, which then chooses; "off": none; "":
+                           that of the knob TINYCNN_TUNED, else that in the user's cache folder, if there is one
     dropout                of a file, "identity" (ONNX's meaning) or "scale": the network was trained with the original
                            dropout, which scales by the keep probability at test time (Srivastava et al. 2014, JMLR 15)
     """
@@ -60,6 +63,7 @@ class SessionOptions:
     session_config: dict[str, str] = field(default_factory=dict)
     conv_algorithm: str | Mapping[str, str] | None = None
     dropout: str = "identity"
+    tuned: str = ""
 
     def add_session_config_entry(self, key: str, value: str) -> None:
         """Kept and otherwise ignored: onnxruntime's entries speak of onnxruntime's inside."""
@@ -179,6 +183,7 @@ class InferenceSession:
             raise OptionError(f"intra_op_num_threads is {self.options.intra_op_num_threads}; 0 means all processors")
         self.algorithms = self.options.algorithms()
         self.targets = [target(name, told) for name, told in self.providers.items()]
+        self.tuned = self.measured()
         self.lock = threading.Lock()
         self.networks: dict[tuple[str, ...], Network] = {}
         graph = self.source.load()
@@ -210,8 +215,19 @@ class InferenceSession:
 
         graph = passes.run(as_f32(graph).replace(outputs=outputs).pruned(), passes.LOAD)
         threads = self.options.threads()
-        options = [Options(t, threads if t.platform == "cpu" else 1, self.algorithms) for t in self.targets]
+        options = [
+            Options(t, threads, self.algorithms, self.tuned) if t.platform == "cpu" else Options(t, 1, self.algorithms)
+            for t in self.targets
+        ]
         return Network(graph, options)
+
+    def measured(self) -> "Mapping[str, Tuned]":
+        """What was measured on this processor, for all plans of the session."""
+        from tinycnn.kernels.cpu.isa import Isa
+        from tinycnn.planner import tuned_file
+
+        isa = next((target for target in self.targets if isinstance(target, Isa)), None)
+        return tuned_file.read(isa, self.options.tuned) if isa else {}
 
     def run(
         self, output_names: Sequence[str] | None, input_feed: Mapping[str, Any], run_options: Any = None

@@ -5,21 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.kernels.cpu.harness import request
-from tests.planner.programs import normal
+from tests.planner.requests import SHAPES, convolution
 from tinycnn.errors import OptionError
-from tinycnn.kernels.cpu import isa
-from tinycnn.kernels.lowering import Request
-from tinycnn.ops.conv import Conv
 from tinycnn.planner.select import select
-
-# Channels in and out, height and width, kernel.
-SHAPES = [(160, 320, 7, 7, 3), (48, 128, 7, 7, 5), (96, 208, 14, 14, 3), (3, 64, 61, 67, 7), (64, 64, 28, 29, 1)]
-
-
-def convolution(ci: int, co: int, h: int, w: int, k: int) -> Request:
-    arrays = [normal(1, ci, h, w), normal(co, ci, k, k)]
-    return request(Conv(pads=(k // 2,) * 4), arrays, [1], "blocked", isa.current(), 1)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)

@@ -118,6 +118,7 @@ class Choice:
               operator's definition
     parts     byte offset in the output where each input stands, whole (a concat); the planner may let inputs be
               computed there, and tells `emit` through `Emitter.placed`
+    variant   tile and block, where the algorithm has several for the same layouts; they change no bit of the result
     """
 
     algorithm: str
@@ -130,6 +131,18 @@ class Choice:
     view: int | None = None
     parts: Sequence[int] | None = None
     macs: int | None = None
+    variant: str = ""
+
+    @property
+    def name(self) -> str:
+        """Tells it apart from all other choices of a request, in any process."""
+        read = " + ".join(layout for layout in self.inputs if layout)
+        return f"{' '.join(filter(None, (self.algorithm, self.variant)))}: {read} to {self.output}"
+
+    def computes_as(self, other: "Choice") -> bool:
+        """Whether the results are the same, bit by bit."""
+        mine, theirs = ((c.algorithm, tuple(c.inputs), c.output) for c in (self, other))
+        return mine == theirs
 
 
 Lowering = Callable[[Request], Iterable[Choice]]

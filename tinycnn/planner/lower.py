@@ -12,11 +12,12 @@ from tinycnn.ir import Graph, Node, TensorSpec
 from tinycnn.ir.memory import OVERREAD
 from tinycnn.kernels.cpu import reorder
 from tinycnn.kernels.kernel import Kernel
-from tinycnn.kernels.lowering import Choice, Layout, Ref, Request, Target, blocked_size, to_blocked
+from tinycnn.kernels.lowering import Choice, Layout, Ref, Request, Target, blocked_size, blocks, to_blocked
 from tinycnn.planner import arena
 from tinycnn.planner.concat import Parts, find_parts
 from tinycnn.planner.program import Buffer, Port, Program, Row, Step, encode
 from tinycnn.planner.select import select
+from tinycnn.planner.tuned import Tuned
 from tinycnn.planner.verify import verify
 from tinycnn.planner.weights import WeightStore
 
@@ -30,11 +31,13 @@ class Options:
     """What the user decides about a plan.
 
     algorithms  node name -> algorithm; under "" for all convolutions
+    tuned       what was measured on this machine: see `select`
     """
 
     target: Target
     threads: int
     algorithms: Mapping[str, str] = field(default_factory=dict)
+    tuned: Mapping[str, Tuned] = field(default_factory=dict)
 
 
 def make_request(graph: Graph, node: Node, layouts: Mapping[str, Layout], options: Options) -> Request:
@@ -249,32 +252,51 @@ class NodeEmitter:
         self.writer.row(kernel, **values)
 
 
+def choose(graph: Graph, options: Options) -> list[tuple[Request, Choice]]:
+    """What computes each node of a graph whose specs are all known and whose nodes all have kernels, in order."""
+    layouts: dict[str, Layout] = dict.fromkeys(graph.inputs, "plain")
+    chosen: list[tuple[Request, Choice]] = []
+    for node in graph.nodes:
+        request = make_request(graph, node, layouts, options)
+        choice = select(request, options.algorithms, options.tuned)
+        if choice is None:
+            raise ProgramError(f"{node.kind} {node.name!r} has no kernel")
+        chosen.append((request, choice))
+        layouts.update(dict.fromkeys(filter(None, node.outputs), choice.output))
+    return chosen
+
+
 def write(graph: Graph, options: Options, store: WeightStore) -> Program:
     """The verified program of a graph whose specs are all known and whose nodes all have kernels.
 
     Raises LimitError when the arena, or a number in a row, is larger than allowed. Raises ProgramError when the result
     does not pass the verifier, which is a defect of ours, not of the model.
     """
-    layouts: dict[str, Layout] = dict.fromkeys(graph.inputs, "plain")
-    chosen: list[tuple[Request, Choice]] = []
-    for node in graph.nodes:
-        request = make_request(graph, node, layouts, options)
-        choice = select(request, options.algorithms)
-        if choice is None:
-            raise ProgramError(f"{node.kind} {node.name!r} has no kernel")
-        chosen.append((request, choice))
-        layouts.update(dict.fromkeys(filter(None, node.outputs), choice.output))
+    chosen = choose(graph, options)
     writer = Writer(graph, options, store, find_parts(graph, chosen))
-    for name, spec in graph.inputs.items():
-        writer.new_value(name, spec, "plain")
-        writer.buffers[writer.places[name, "plain"].buffer].touch(0)
-    inputs = [Port(n, s, writer.places[n, "plain"].buffer, 0) for n, s in graph.inputs.items()]
+    inputs = [feed(writer, name, spec, "plain") for name, spec in graph.inputs.items()]
     for request, choice in chosen:
         writer.node(request, choice)
     outputs = [finish_output(writer, graph, name) for name in graph.outputs]
     last = max(len(writer.rows) - 1, 0)
     for port in outputs:
         writer.buffers[port.buffer].touch(last)
+    return finish(writer, inputs, outputs)
+
+
+def feed(writer: Writer, name: str, spec: TensorSpec, layout: Layout) -> Port:
+    """Where an input enters; a blocked one as the array that it is in memory, [n, blocks, *spatial, lanes]."""
+    ref = writer.new_value(name, spec, layout)
+    writer.buffers[ref.buffer].touch(0)
+    if layout == "blocked":
+        (n, c, *spatial), lanes = spec.dims, writer.options.target.lanes
+        spec = spec.with_shape((n, blocks(c, lanes), *spatial, lanes))
+    return Port(name, spec, ref.buffer, ref.offset)
+
+
+def finish(writer: Writer, inputs: Sequence[Port], outputs: Sequence[Port]) -> Program:
+    """Places all values in the arena, and verifies what was written."""
+    options = writer.options
     size = arena.place(writer.buffers)
     if size > knobs.MEMORY.get():
         largest = max((b for b in writer.buffers if b.weights is None), key=lambda b: b.nbytes)

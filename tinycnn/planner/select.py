@@ -1,4 +1,4 @@
-"""Which kernels compute a node: every family that can offers choices, the cheapest is taken."""
+"""Which kernels compute a node: every family that can offers choices, the fastest as measured or predicted is taken."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -7,6 +7,7 @@ from importlib import import_module
 from tinycnn.errors import OptionError
 from tinycnn.kernels.cpu import reorder
 from tinycnn.kernels.lowering import LOWERINGS, Choice, Lowering, Platform, Request
+from tinycnn.planner.tuned import Tuned, describe
 
 
 def families(platform: Platform, kind: str) -> Sequence[Lowering]:
@@ -43,11 +44,13 @@ def wished(request: Request, choices: Sequence[Choice], algorithms: Mapping[str,
     return left or choices
 
 
-def select(request: Request, algorithms: Mapping[str, str]) -> Choice | None:
-    """The choice that is cheapest on one thread, reorders included; None where no kernel computes the node.
+def select(request: Request, algorithms: Mapping[str, str], tuned: Mapping[str, Tuned] | None = None) -> Choice | None:
+    """The choice that was measured to be fastest on one thread, where `tuned` has the request, by its description, and
+    the choice is still offered; else the cheapest by prediction, reorders included. None where no kernel computes the
+    node.
 
-    The number of threads decides how the work is shared out, but not by which algorithm it is done: algorithms differ
-    in their rounding, and results do not depend on threads.
+    The number of threads decides how the work is shared out, and the variant, but not by which algorithm it is done:
+    algorithms differ in their rounding, and results do not depend on threads.
 
     Raises OptionError when the algorithm that was asked for this very node does not apply.
     """
@@ -59,16 +62,29 @@ def select(request: Request, algorithms: Mapping[str, str]) -> Choice | None:
         return choice.time_s + reorders_s(request, choice)
 
     left = wished(request, choices, algorithms)
-    best = min(left, key=total_s)
+    found = tuned.get(describe(request)) if tuned else None
+    stored = next((choice for choice in left if found and choice.name == found.choice), None)
+    best = stored or min(left, key=total_s)
     others = [choice for choice in choices if choice.algorithm != best.algorithm]
     if len(left) < len(choices):
         why = "asked for; "
+    elif stored and found:
+        why = f"{found.reason(choices, request.threads)}; "
     elif others:
         second = min(others, key=total_s)
         why = f"{total_s(best) * 1e3:.2f} ms predicted, {second.algorithm} {total_s(second) * 1e3:.2f} ms; "
     else:
         why = ""
     if request.threads > 1:
-        shared = (c for c in offers(request) if c.algorithm == best.algorithm)
-        best = min((c for c in shared if (c.inputs, c.output) == (best.inputs, best.output)), key=total_s, default=best)
+        shared = [choice for choice in offers(request) if choice.computes_as(best)]
+        if stored and found:
+            best = tuned_variant(shared, found, request.threads) or best
+        else:
+            best = min(shared, key=total_s, default=best)
     return replace(best, reason=f"{why}{best.reason}")
+
+
+def tuned_variant(shared: Sequence[Choice], found: Tuned, threads: int) -> Choice | None:
+    """Of choices that compute alike, the fastest on so many threads as far as measured, else that on one."""
+    ms = found.on_threads.get(threads, {found.choice: 0.0})
+    return min((choice for choice in shared if choice.name in ms), key=lambda choice: ms[choice.name], default=None)

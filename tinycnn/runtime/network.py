@@ -15,7 +15,7 @@ from tinycnn.kernels.cuda.device import Device
 from tinycnn.kernels.cuda.driver import open_gpu
 from tinycnn.passes.bind import Shape, bind
 from tinycnn.planner.lower import Options, write
-from tinycnn.planner.partition import Call, Rest, Stretch, partition
+from tinycnn.planner.partition import Call, Part, Rest, Stretch, partition
 from tinycnn.planner.select import families
 from tinycnn.planner.weights import WeightStore
 from tinycnn.runtime import executor_cpu, executor_cuda
@@ -164,11 +164,15 @@ class Network:
             self.plans.move_to_end(key)
             return self.plans[key]
 
+    def divide(self, shapes: Mapping[str, Shape]) -> tuple[Graph, list[Part]]:
+        """The graph for these input shapes, and what of it runs where. Raises ShapeError when they contradict it."""
+        graph = passes.run(bind(self.graph, shapes), passes.BIND)
+        return graph, partition(graph, self.options)
+
     @stage("plan")
     def make_plan(self, shapes: Mapping[str, Shape]) -> Plan:
-        graph = passes.run(bind(self.graph, shapes), passes.BIND)
+        graph, found = self.divide(shapes)
         parts: list[Executor | Node | Network] = []
-        found = partition(graph, self.options)
         if must_run_native(self.options):
             left = [part for part in found if isinstance(part, Call | Rest)]
             refuse([node for part in left for node in nodes_of(part)], self.options)

@@ -191,5 +191,7 @@ def depthwise(r: Request) -> Iterable[Choice]:
         time_s = max(computed * p.kh * p.kw / (tuning.PEAK_MACS[isa] * efficiency), tuning.transfer_s(nbytes))
         reason = f"{p.ow} outputs in tiles of {rows}, {'shared' if taps > 1 else 'separate'} input vectors"
         run = functools.partial(emit, r, p, (rows, taps, stride))
-        done = macs(p, rows, lanes)
-        yield Choice("depthwise", layouts[: len(r.inputs)], "blocked", time_s, reason, run, macs=done)
+        yield Choice(
+            "depthwise", layouts[: len(r.inputs)], "blocked", time_s, reason, run, macs=macs(p, rows, lanes),
+            variant=f"{rows}x1",
+        )  # fmt: skip

@@ -474,4 +474,5 @@ def direct(r: Request) -> Iterable[Choice]:
             reason = f"{rows}x{cols} tile, {p.macs / plan.macs:.0%} of its multiply-adds useful, input {source}"
             inputs = conv.input_layouts(r, source)
             run = functools.partial(emit, r, plan)
-            yield Choice("direct", inputs, "blocked", plan.time_s, reason, run, macs=plan.macs)
+            variant = f"{rows}x{cols}"
+            yield Choice("direct", inputs, "blocked", plan.time_s, reason, run, macs=plan.macs, variant=variant)

@@ -27,6 +27,7 @@ from tinycnn.kernels.lowering import Choice, Emitter, Request, blocks, can_block
 from tinycnn.kernels.winograd_matrices import matrices
 
 PACKED_AT_ONCE = 1024  # kernels whose float64 products stay in cache
+BLOCKS_OFFERED = 2  # of each register tile: the cost model takes one of the first, others may measure
 FIELDS = fields(
     "x:addr u:addr bias:addr res:addr y:addr act:code act_args:addr scratch:addr lo:f32 hi:f32 "
     "items ksplits n_blocks block tiles tiles_w kgroups kblocks ci cblocks h w oh ow pt:signed pl:signed "
@@ -341,21 +342,19 @@ def block_sizes(tiles: int, rows: int) -> Iterable[int]:
 
 @lowers("Conv")
 def winograd(r: Request) -> Iterable[Choice]:
-    """F(2), F(4) and F(6) for 3x3 kernels of stride 1; for each the register tile and block with the least cost."""
+    """F(2), F(4) and F(6) for 3x3 kernels of stride 1; for each register tile the blocks with the least cost."""
     p = convolution.problem(r)
     if p is None or not can_block(r.inputs[0]) or (p.kh, p.kw, p.sh, p.sw, p.dh, p.dw, p.g) != (3, 3, 1, 1, 1, 1, 1):
         return
     inputs = conv.input_layouts(r, "blocked")
-    for m in (2, 4, 6):
-        plans = [
-            Plan(p, r.target.name, m, rows, cols, block, r.threads)
-            for rows, cols in tuning.WINOGRAD_TILES[r.target.name]
-            for block in block_sizes(-(-p.oh // m) * -(-p.ow // m), rows)
-        ]
-        best = min(
-            (plan for plan in plans if plan.block * p.ci < 1 << 20), key=lambda plan: plan.time_s, default=plans[0]
-        )
-        saved = p.macs / (best.elements * p.n * best.tiles * p.ci * p.co)
-        reason = f"{saved:.2f} times fewer multiply-adds, {best.rows}x{best.cols} tile, blocks of {best.block} tiles"
-        run = functools.partial(emit, r, best)
-        yield Choice(f"winograd_f{m}x3", inputs, "blocked", best.time_s, reason, run, macs=best.macs)
+    for m, (rows, cols) in itertools.product((2, 4, 6), tuning.WINOGRAD_TILES[r.target.name]):
+        sizes = block_sizes(-(-p.oh // m) * -(-p.ow // m), rows)
+        plans = [Plan(p, r.target.name, m, rows, cols, block, r.threads) for block in sizes]
+        fitting = [plan for plan in plans if plan.block * p.ci < 1 << 20] or plans[:1]
+        for plan in sorted(fitting, key=lambda plan: plan.time_s)[:BLOCKS_OFFERED]:
+            saved = p.macs / (plan.elements * p.n * plan.tiles * p.ci * p.co)
+            reason = f"{saved:.2f} times fewer multiply-adds, {rows}x{cols} tile, blocks of {plan.block} tiles"
+            yield Choice(
+                f"winograd_f{m}x3", inputs, "blocked", plan.time_s, reason, functools.partial(emit, r, plan),
+                macs=plan.macs, variant=f"{rows}x{cols} of {plan.block} tiles",
+            )  # fmt: skip
