@@ -55,6 +55,11 @@ def classifier() -> Graph:
     )  # fmt: skip
 
 
+def large() -> Graph:
+    """Weights that no cache holds."""
+    return chain((1, 1030), node("Gemm", "x w b", "y", transB=1, activation=RELU), w=normal(257, 1030), b=normal(257))
+
+
 def normalised() -> Graph:
     return chain(
         (1, 18, 6, 7),
@@ -143,6 +148,7 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
     "im2col": lambda: program(convolutions(), "im2col"),
     "depthwise": lambda: program(in_blocks(), "depthwise", quarters="gather"),
     "classifier": lambda: program(classifier()),
+    "large": lambda: program(large()),
     "normalised": lambda: program(normalised()),
     "moves": lambda: program(moves()),
     "upwards": lambda: program(upwards()),
