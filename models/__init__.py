@@ -4,10 +4,10 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
-    "Accuracy": "cards",
     "Architecture": "architectures",
     "Builder": "builder",
     "Card": "cards",
+    "Measurement": "cards",
     "Normaliser": "normaliser",
     "Preprocess": "preprocess",
     "architecture": "architectures",
@@ -21,7 +21,6 @@ _HOME = {
     "picture_batches": "pictures",
     "pull": "zoo.pull",
     "read_mnist": "mnist",
-    "sample_pictures": "cards",
 }
 
 

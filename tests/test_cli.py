@@ -17,7 +17,7 @@ from PIL import Image
 import tinycnn
 from tinycnn import knobs
 from tinycnn.cli import main
-from tinycnn.models import architecture_names, card, sample_pictures
+from tinycnn.models import architecture_names, card
 
 LENET = str(card("lenet5").path)
 MODEL_COMMANDS = ("run", "inspect", "bench", "convert")
@@ -46,7 +46,7 @@ def message(done: Result) -> str:
 
 @pytest.fixture
 def picture() -> str:
-    return str(next(path for path in sample_pictures() if path.stem == "digit_7"))
+    return str(next(path for path in card("lenet5").samples if path.stem == "digit_7"))
 
 
 @pytest.fixture
@@ -66,6 +66,10 @@ def test_classify_without_pictures_takes_the_packages_own() -> None:
     answers = result("classify")
     assert [Path(name).stem for name in answers] == [f"digit_{digit}" for digit in range(10)]
     assert [guesses[0]["label"] for guesses in answers.values()] == [str(digit) for digit in range(10)]
+
+
+def test_classify_has_no_pictures_for_a_file() -> None:
+    assert LENET in message(invoke("classify", "--model", LENET))
 
 
 def test_classify_shows_the_answers_in_order(picture: str) -> None:

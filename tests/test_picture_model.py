@@ -9,11 +9,11 @@ from onnx import TensorProto, helper
 
 from tinycnn.classify import Classifier
 from tinycnn.errors import OptionError
-from tinycnn.models import card, cards, load_picture, sample_pictures
+from tinycnn.models import card, cards, load_picture
 from tinycnn.picture_model import PictureModel
 
 LENET = card("lenet5")
-SEVEN = next(path for path in sample_pictures() if path.stem == "digit_7")
+SEVEN = next(path for path in LENET.samples if path.stem == "digit_7")
 
 
 def means(folder: Path, shape: list[int | str], y: list[int | str], axes: list[int]) -> str:
@@ -122,5 +122,6 @@ def test_a_damaged_card_is_refused(
 
 def test_a_named_network_reads_its_pictures() -> None:
     model = PictureModel.open("lenet5")
+    assert model.samples == LENET.samples
     [scores] = model.run(model.preprocess.apply(load_picture(SEVEN)))
     assert model.label(int(scores[0].argmax()), scores.shape[1]) == "7"

@@ -38,12 +38,14 @@ class PictureModel:
     preprocess  makes that input
     labels      class names in the order of the first output; none where nobody knows them
     title       what it is, in one line
+    samples     pictures to try it on that came with it
     """
 
     session: InferenceSession
     preprocess: Preprocess
     labels: tuple[str, ...]
     title: str
+    samples: tuple[Path, ...] = ()
 
     @classmethod
     def open(
@@ -69,7 +71,8 @@ class PictureModel:
         own = read_labels(labels) if labels else None
         if model in card_names():
             c = card(model)
-            return cls(InferenceSession(c.path, options), c.preprocess, own or c.labels, f"{c.name}: {c.task}")
+            title = f"{c.name}: {c.task}"
+            return cls(InferenceSession(c.path, options), c.preprocess, own or c.labels, title, c.samples)
         if named:
             entry = zoo.entry(model)
             file, path = entry.found()

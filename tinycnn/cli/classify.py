@@ -5,6 +5,7 @@ import click
 from tinycnn.cli.group import main
 from tinycnn.cli.options import as_json, threads_option
 from tinycnn.cli.output import console, emit_json
+from tinycnn.errors import OptionError
 
 DEFAULT_MODEL = "lenet5"
 
@@ -28,14 +29,14 @@ def classify(
     threads: int,
     json: bool,
 ) -> None:
-    """Say what is on PICTURES, files or folders; without any, on the digits that come with the package."""
+    """Say what is on PICTURES, files or folders; without any, on those that come with a network of the package."""
     from tinycnn.classify import Classifier
-    from tinycnn.models import find_pictures, sample_pictures
+    from tinycnn.models import find_pictures
 
-    if not pictures and model != DEFAULT_MODEL:
-        raise click.UsageError(f"the package's pictures are digits, for {DEFAULT_MODEL}: name PICTURES for {model}")
-    pictures = tuple(map(str, find_pictures(pictures) or sample_pictures()))
     classifier = Classifier(model, preset=preset, labels=labels, threads=threads, ten_crop=ten_crop)
+    pictures = tuple(map(str, find_pictures(pictures) or classifier.model.samples))
+    if not pictures:
+        raise OptionError(f"no pictures come with {model}: name some to classify")
     top = top or (5 if len(pictures) == 1 else 1)
     results = {picture: classifier(picture, top) for picture in pictures}
     if json:
