@@ -17,7 +17,7 @@ from PIL import Image
 import tinycnn
 from tinycnn import knobs
 from tinycnn.cli import main
-from tinycnn.models import architecture_names, card
+from tinycnn.models import architecture_names, card, zoo
 
 LENET = str(card("lenet5").path)
 MODEL_COMMANDS = ("run", "inspect", "bench", "convert")
@@ -172,10 +172,37 @@ def test_a_named_network_is_built_for_the_shape_that_is_asked_for() -> None:
         assert invoke("inspect", "mobilenet_v1_0.25", "--shape", shape).exit_code == 2
 
 
-def test_a_name_that_has_trained_weights_elsewhere_says_where() -> None:
+def test_trained_weights_are_asked_for_or_told_of() -> None:
     done = invoke("inspect", "lenet5", "--json")
-    assert LENET in done.stderr
+    assert "drawn at random" in done.stderr and "trained:lenet5" in done.stderr
     assert json.loads(done.stdout)["inputs"] == {"image": "1x1x32x32"}
+    done = invoke("inspect", "trained:lenet5", "--json")
+    assert done.stderr == f"trained:lenet5: {LENET}\n"
+    assert json.loads(done.stdout)["inputs"] == {"image": "1x1x28x28"}
+    assert "trained" not in invoke("inspect", "nin", "--json").stderr
+
+
+@pytest.mark.parametrize("name", ["trained:vgg16", "vgg16-bn"])
+@pytest.mark.parametrize("command", MODEL_COMMANDS)
+def test_a_network_of_the_zoo_that_is_not_here(command: str, name: str, tmp_path: Path) -> None:
+    elsewhere = {knobs.ZOO.name: "", knobs.MODELS.name: str(tmp_path)}
+    output = ["-o", tmp_path / "out.onnx"] if command == "convert" else []
+    told = message(invoke(command, name, *output, **elsewhere))
+    assert f"`tinycnn pull {name.removeprefix('trained:')}` first" in told
+
+
+def test_a_network_of_the_zoo_that_is_here(tmp_path: Path) -> None:
+    [file] = zoo.entry("squeezenet1.1").files[:1]
+    (tmp_path / file.name).write_bytes(Path(LENET).read_bytes())
+    here = {knobs.ZOO.name: str(tmp_path)}
+    done = invoke("inspect", "trained:squeezenet1.1", "--json", **here)
+    assert done.stderr == f"trained:squeezenet1.1: {tmp_path / file.name}\n"
+    assert json.loads(done.stdout)["parameters"] == 61_706
+
+
+def test_a_trained_network_that_does_not_exist() -> None:
+    told = message(invoke("inspect", "trained:resnet51"))
+    assert "no trained network is named 'resnet51'" in told and "resnet50" in told
 
 
 @pytest.mark.parametrize("command", MODEL_COMMANDS)
