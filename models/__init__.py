@@ -20,6 +20,7 @@ _HOME = {
     "load_picture": "preprocess",
     "picture_batches": "pictures",
     "pull": "zoo.pull",
+    "read_cifar10": "cifar10",
     "read_mnist": "mnist",
 }
 
