@@ -23,7 +23,7 @@ KEEP = (0.9, 0.75, 0.75, 0.5, 0.5)
 Source: Srivastava et al., JMLR 15 (2014), appendix B.2, whose convolutional networks have one dense layer more.
 """
 
-RECIPE = Recipe(epochs=30, peak_rate=0.05, weight_decay=5e-4, smoothing=0.0, mixed=0.0)
+RECIPE = Recipe(epochs=20, peak_rate=0.05, weight_decay=5e-4, smoothing=0.0, mixed=0.0)
 
 
 class Dropout(nn.Module):
