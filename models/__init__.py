@@ -4,10 +4,10 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
-    "Accuracy": "cards",
     "Architecture": "architectures",
     "Builder": "builder",
     "Card": "cards",
+    "Measurement": "cards",
     "Normaliser": "normaliser",
     "Preprocess": "preprocess",
     "architecture": "architectures",
@@ -20,8 +20,8 @@ _HOME = {
     "load_picture": "preprocess",
     "picture_batches": "pictures",
     "pull": "zoo.pull",
+    "read_cifar10": "cifar10",
     "read_mnist": "mnist",
-    "sample_pictures": "cards",
 }
 
 

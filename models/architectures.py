@@ -8,7 +8,6 @@ import pkgutil
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from tinycnn.errors import OptionError
@@ -102,20 +101,6 @@ def architecture(name: str) -> Architecture:
     nearest = [known[key].name for key in difflib.get_close_matches(plain(name), known, cutoff=0.5)]
     hint = f"the nearest are {', '.join(nearest)}" if nearest else "`tinycnn models` lists those there are"
     raise OptionError(f"no network is named {name!r}; {hint}")
-
-
-def named(model: str) -> Architecture | None:
-    """The network that a command's argument means; None for what is a file, or looks like one.
-
-    Raises OptionError, with the nearest names, when it is neither.
-    """
-    path = Path(model)
-    if path.exists() or path.suffix == ".onnx" or len(path.parts) != 1:
-        return None
-    try:
-        return architecture(model)
-    except OptionError as error:
-        raise OptionError(f"there is no file {model!r}, and {error}") from None
 
 
 def build(

@@ -11,8 +11,8 @@ FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
-class Accuracy:
-    """A measured accuracy: its metric, value in 0..1, number of images, and the command that reproduces it."""
+class Measurement:
+    """What was measured (an accuracy is in 0..1), on how many images, and the command that reproduces it."""
 
     metric: str
     value: float
@@ -22,7 +22,14 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Card:
-    """One trained network: `path` is its ONNX file, `labels` name the classes in the order of `output`."""
+    """One trained network.
+
+    path         its ONNX file
+    labels       names of the classes in the order of `output`
+    accuracy     of the network as it is meant to run, on the full test set
+    comparisons  what else was measured, of the network run otherwise
+    samples      pictures to try it on that are installed with the package, in alphabetical order
+    """
 
     name: str
     path: Path
@@ -33,18 +40,15 @@ class Card:
     input: str
     output: str
     labels: tuple[str, ...]
-    accuracy: Accuracy
+    accuracy: Measurement
     preprocess: Preprocess
+    samples: tuple[Path, ...]
+    comparisons: tuple[Measurement, ...] = ()
 
 
 def card_names() -> tuple[str, ...]:
     """The networks that are installed with the package, in alphabetical order."""
     return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
-
-
-def sample_pictures() -> tuple[Path, ...]:
-    """Pictures of digits that are installed with the package, to try its networks on."""
-    return tuple(sorted((FOLDER / "samples").glob("*.png")))
 
 
 def card(name: str) -> Card:
@@ -66,8 +70,10 @@ def card(name: str) -> Card:
             | {
                 "path": FOLDER / f"{name}.onnx",
                 "labels": tuple(table["labels"]),
-                "accuracy": Accuracy(**table["accuracy"]),
+                "accuracy": Measurement(**table["accuracy"]),
+                "comparisons": tuple(Measurement(**row) for row in table.get("comparisons", ())),
                 "preprocess": Preprocess.from_card(table["preprocess"]),
+                "samples": tuple(sorted((FOLDER / "samples").glob(table["samples"]))),
             }
         )
     except KeyError as error:

@@ -19,10 +19,11 @@ import tinycnn
 from tinycnn import knobs
 from tinycnn.cli import main
 from tinycnn.kernels.lowering import Choice, Request
-from tinycnn.models import architecture_names, card, sample_pictures
+from tinycnn.models import architecture_names, card, card_names, zoo
 from tinycnn.tune.measure import Stopwatch
 
 LENET = str(card("lenet5").path)
+DEFAULT = card("cifar10_resnet")
 MODEL_COMMANDS = ("run", "inspect", "bench", "convert", "profile", "tune")
 
 
@@ -49,7 +50,7 @@ def message(done: Result) -> str:
 
 @pytest.fixture
 def picture() -> str:
-    return str(next(path for path in sample_pictures() if path.stem == "digit_7"))
+    return str(next(path for path in card("lenet5").samples if path.stem == "digit_7"))
 
 
 @pytest.fixture
@@ -65,17 +66,37 @@ def unsupported(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_classify_without_pictures_takes_the_packages_own() -> None:
-    answers = result("classify")
-    assert [Path(name).stem for name in answers] == [f"digit_{digit}" for digit in range(10)]
-    assert [guesses[0]["label"] for guesses in answers.values()] == [str(digit) for digit in range(10)]
+@pytest.mark.parametrize(
+    ("model", "answers"),
+    [
+        ([], {f"scene_{label}": label for label in ("airplane", "automobile", "ship")}),
+        (["--model", "lenet5"], {f"digit_{digit}": str(digit) for digit in range(10)}),
+    ],
+    ids=["default", "lenet5"],
+)
+def test_classify_without_pictures_takes_the_packages_own(model: list[str], answers: dict[str, str]) -> None:
+    told = result("classify", *model)
+    assert {Path(name).stem: guesses[0]["label"] for name, guesses in told.items()} == answers
+
+
+def test_classify_says_which_network_it_took() -> None:
+    ship = DEFAULT.samples[-1]
+    for done in (invoke("classify", ship), invoke("classify", ship, "--json")):
+        assert "cifar10_resnet: " in done.output and "--model lenet5" in done.output
+    done = invoke("classify", ship, "--model", "cifar10_resnet")
+    assert done.stdout.startswith("cifar10_resnet: ") and "--model" not in done.output
+    assert invoke("classify", ship, "--model", "trained:cifar10_resnet").output == done.output
+
+
+def test_classify_has_no_pictures_for_a_file() -> None:
+    assert LENET in message(invoke("classify", "--model", LENET))
 
 
 def test_classify_shows_the_answers_in_order(picture: str) -> None:
-    done = invoke("classify", picture, "--top", 3)
+    done = invoke("classify", picture, "--model", "lenet5", "--top", 3)
     assert done.exit_code == 0
     assert "digit_7.png" in done.stdout
-    guesses = result("classify", picture, "--top", 3)[picture]
+    guesses = result("classify", picture, "--model", "lenet5", "--top", 3)[picture]
     assert len(guesses) == 3
     assert guesses[0]["label"] == "7"
     assert guesses[0]["probability"] > 0.9
@@ -238,6 +259,16 @@ def test_models_are_listed_with_their_counts() -> None:
     assert all(row["paper"] in table and f"{row['parameters']:,}" in table for row in rows.values())
 
 
+def test_trained_networks_are_listed_with_their_cards() -> None:
+    rows = {row["name"]: row for row in result("models", "--trained")}
+    assert tuple(rows) == card_names()
+    for name, row in rows.items():
+        assert row["accuracy"] == vars(card(name).accuracy) and row["path"] == str(card(name).path)
+    assert len(rows["cifar10_vgg"]["comparisons"]) == 2
+    table = invoke("models", "--trained").stdout
+    assert all(name in table and f"{row['accuracy']['value']:g}" in table for name, row in rows.items())
+
+
 def test_a_network_may_be_named_in_place_of_a_file(tmp_path: Path) -> None:
     done = invoke("inspect", "SqueezeNet-1.1", "--json")
     assert done.stderr.startswith("squeezenet1.1 by its name: weights drawn at random")
@@ -258,10 +289,47 @@ def test_a_named_network_is_built_for_the_shape_that_is_asked_for() -> None:
         assert invoke("inspect", "mobilenet_v1_0.25", "--shape", shape).exit_code == 2
 
 
-def test_a_name_that_has_trained_weights_elsewhere_says_where() -> None:
+def test_trained_weights_are_asked_for_or_told_of() -> None:
     done = invoke("inspect", "lenet5", "--json")
-    assert LENET in done.stderr
+    assert "drawn at random" in done.stderr and "trained:lenet5" in done.stderr
     assert json.loads(done.stdout)["inputs"] == {"image": "1x1x32x32"}
+    done = invoke("inspect", "trained:lenet5", "--json")
+    assert done.stderr == f"trained:lenet5: {LENET}\n"
+    assert json.loads(done.stdout)["inputs"] == {"image": "1x1x28x28"}
+    assert "trained" not in invoke("inspect", "nin", "--json").stderr
+
+
+@pytest.mark.parametrize("command", MODEL_COMMANDS)
+def test_a_name_that_only_trained_weights_have(command: str, tmp_path: Path) -> None:
+    output = ["-o", tmp_path / "out.onnx"] if command == "convert" else []
+    if command == "bench":
+        pytest.importorskip("onnxruntime")
+        output = ["--seconds", 0]
+    done = invoke(command, "cifar10_resnet", *output)
+    assert (done.exit_code, done.stderr) == (0, f"cifar10_resnet: {card('cifar10_resnet').path}\n")
+
+
+@pytest.mark.parametrize("name", ["trained:vgg16", "vgg16-bn"])
+@pytest.mark.parametrize("command", MODEL_COMMANDS)
+def test_a_network_of_the_zoo_that_is_not_here(command: str, name: str, tmp_path: Path) -> None:
+    elsewhere = {knobs.ZOO.name: "", knobs.MODELS.name: str(tmp_path)}
+    output = ["-o", tmp_path / "out.onnx"] if command == "convert" else []
+    told = message(invoke(command, name, *output, **elsewhere))
+    assert f"`tinycnn pull {name.removeprefix('trained:')}` first" in told
+
+
+def test_a_network_of_the_zoo_that_is_here(tmp_path: Path) -> None:
+    [file] = zoo.entry("squeezenet1.1").files[:1]
+    (tmp_path / file.name).write_bytes(Path(LENET).read_bytes())
+    here = {knobs.ZOO.name: str(tmp_path)}
+    done = invoke("inspect", "trained:squeezenet1.1", "--json", **here)
+    assert done.stderr == f"trained:squeezenet1.1: {tmp_path / file.name}\n"
+    assert json.loads(done.stdout)["parameters"] == 61_706
+
+
+def test_a_trained_network_that_does_not_exist() -> None:
+    told = message(invoke("inspect", "trained:resnet51"))
+    assert "no trained network is named 'resnet51'" in told and "resnet50" in told
 
 
 @pytest.mark.parametrize("command", MODEL_COMMANDS)
@@ -416,7 +484,7 @@ def test_the_installed_command(picture: str, tmp_path: Path) -> None:
         environment = {**os.environ, "PYTHONWARNINGS": "error::ResourceWarning"}
         return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
 
-    done = call("classify", picture, "--json")
+    done = call("classify", picture, "--model", "lenet5", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)[picture][0]["label"] == "7"
     done = call("inspect", "absent.onnx")

@@ -1,6 +1,7 @@
 """Features of pictures: those that the session computes, whole files only."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,11 @@ from tinycnn import knobs
 from tinycnn.cli import main
 from tinycnn.errors import LimitError, OptionError, PictureError
 from tinycnn.features import extract, save_features
-from tinycnn.models import card, load_picture, sample_pictures
+from tinycnn.models import card, load_picture
 from tinycnn.picture_model import PictureModel
 
 LENET = card("lenet5")
-DIGITS = sample_pictures()
+DIGITS = LENET.samples
 
 
 @pytest.fixture(scope="module")
@@ -68,19 +69,19 @@ def test_more_than_memory_is_refused(model: PictureModel, monkeypatch: pytest.Mo
 
 
 def test_the_command_writes_features_and_files(tmp_path: Path) -> None:
-    file = tmp_path / "features.npz"
-    done = invoke(
-        "features", DIGITS[0].parent, DIGITS[3], "--model", "lenet5", "--layer", "fc2", "-o", file, "--batch", 3
-    )
+    file, folder = tmp_path / "features.npz", tmp_path / "digits"
+    folder.mkdir()
+    digits = [shutil.copy(path, folder) for path in DIGITS]
+    done = invoke("features", folder, digits[3], "--model", "lenet5", "--layer", "fc2", "-o", file, "--batch", 3)
     assert done.exit_code == 0
     assert "fc2 of 11 pictures, 11x84 float32" in done.stdout
     with np.load(file) as saved:
         assert set(saved.files) == {"features", "pictures"}
-        assert saved["pictures"].tolist() == [str(path) for path in (*DIGITS, DIGITS[3])]
+        assert saved["pictures"].tolist() == [str(path) for path in (*digits, digits[3])]
         np.testing.assert_allclose(saved["features"][10], saved["features"][3], atol=1e-5)
     done = invoke("features", DIGITS[0], "--model", "lenet5", "--layer", "digit", "-o", file, "--json")
     assert json.loads(done.stdout) == {"output": str(file), "shape": [1, 10], "dtype": "float32"}
-    assert [path.name for path in tmp_path.iterdir()] == ["features.npz"]
+    assert {*tmp_path.iterdir()} == {file, folder}
 
 
 def test_the_command_lists_layers() -> None:

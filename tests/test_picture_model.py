@@ -9,11 +9,11 @@ from onnx import TensorProto, helper
 
 from tinycnn.classify import Classifier
 from tinycnn.errors import OptionError
-from tinycnn.models import card, cards, load_picture, sample_pictures
+from tinycnn.models import card, cards, load_picture
 from tinycnn.picture_model import PictureModel
 
 LENET = card("lenet5")
-SEVEN = next(path for path in sample_pictures() if path.stem == "digit_7")
+SEVEN = next(path for path in LENET.samples if path.stem == "digit_7")
 
 
 def means(folder: Path, shape: list[int | str], y: list[int | str], axes: list[int]) -> str:
@@ -72,6 +72,7 @@ def test_a_model_without_a_picture_input_is_refused(tmp_path: Path) -> None:
         ("lenet6", {}, "no file or network is named 'lenet6'; nearest: lenet5.*tinycnn pull --list"),
         ("lenet5", {"preset": "unit"}, "'unit': lenet5 comes with its own preprocessing"),
         ("squeezenet1.1", {"preset": "unit"}, "'unit': squeezenet1.1 comes with its own preprocessing"),
+        ("trained:lenet6", {}, "no file or network is named 'lenet6'; nearest: lenet5"),
         (str(LENET.path), {"preset": "mystery"}, "no preset is named 'mystery'; there are imagenet, caffe, unit, raw"),
     ],
 )
@@ -120,7 +121,9 @@ def test_a_damaged_card_is_refused(
         PictureModel.open("lenet5")
 
 
-def test_a_named_network_reads_its_pictures() -> None:
-    model = PictureModel.open("lenet5")
+@pytest.mark.parametrize("name", ["lenet5", "trained:lenet5"])
+def test_a_named_network_reads_its_pictures(name: str) -> None:
+    model = PictureModel.open(name)
+    assert model.samples == LENET.samples
     [scores] = model.run(model.preprocess.apply(load_picture(SEVEN)))
     assert model.label(int(scores[0].argmax()), scores.shape[1]) == "7"

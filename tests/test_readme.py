@@ -9,9 +9,11 @@ import pytest
 from onnx import TensorProto, helper
 
 import tinycnn
+from tinycnn.classify import Classifier
 from tinycnn.cli import main
+from tinycnn.cli.classify import DEFAULT_MODEL
 from tinycnn.errors import DeviceError
-from tinycnn.models import architectures, builder, zoo
+from tinycnn.models import architectures, builder, card, card_names, zoo
 from tinycnn.ops import REGISTRY
 
 ROOT = Path(__file__).parents[1]
@@ -35,6 +37,23 @@ def test_the_providers() -> None:
         exec(code, {"rt": tinycnn})
     except DeviceError as error:
         assert "NVIDIA" in str(error)
+
+
+def test_the_picture_is_classified_as_shown() -> None:
+    answers = re.findall(r"^    (models/samples/\S+)? +(\w+) +([\d.]+)%$", README, re.M)
+    assert len(answers) == 5
+    guesses = Classifier(DEFAULT_MODEL)(ROOT / answers[0][0])
+    assert [guess.label for guess in guesses] == [label for _, label, _ in answers]
+    shown = [float(percent) / 100 for _, _, percent in answers]
+    np.testing.assert_allclose([guess.probability for guess in guesses], shown, atol=0.00051)  # of one decimal
+
+
+@pytest.mark.parametrize("name", card_names())
+def test_what_trained_networks_reach_is_what_their_cards_say(name: str) -> None:
+    measured = [row for row in (card(name).accuracy, *card(name).comparisons) if row.metric.startswith("top-1")]
+    assert measured
+    for row in measured:
+        assert f"{row.value:.2%}".replace("%", " %") in README and f"`{row.command}`" in README
 
 
 def test_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:

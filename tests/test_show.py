@@ -10,13 +10,13 @@ from PIL import Image
 
 from tinycnn.cli import main
 from tinycnn.errors import OptionError
-from tinycnn.models import Preprocess, card, sample_pictures
+from tinycnn.models import Preprocess, card
 from tinycnn.models.grid import filter_tile, map_tile
 from tinycnn.picture_model import PictureModel
 from tinycnn.show import first_filters, save_picture, show_filters, show_maps
 
 LENET = card("lenet5")
-SEVEN = str(next(path for path in sample_pictures() if path.stem == "digit_7"))
+SEVEN = str(next(path for path in LENET.samples if path.stem == "digit_7"))
 
 
 @pytest.fixture(scope="module")

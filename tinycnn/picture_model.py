@@ -9,6 +9,7 @@ import numpy as np
 from tinycnn.errors import OptionError, unknown
 from tinycnn.models import zoo
 from tinycnn.models.cards import card, card_names
+from tinycnn.models.names import TRAINED, trained_names
 from tinycnn.models.preprocess import Preprocess
 from tinycnn.passes.bind import bind
 from tinycnn.session import InferenceSession, SessionOptions
@@ -38,12 +39,14 @@ class PictureModel:
     preprocess  makes that input
     labels      class names in the order of the first output; none where nobody knows them
     title       what it is, in one line
+    samples     pictures to try it on that came with it
     """
 
     session: InferenceSession
     preprocess: Preprocess
     labels: tuple[str, ...]
     title: str
+    samples: tuple[Path, ...] = ()
 
     @classmethod
     def open(
@@ -51,25 +54,27 @@ class PictureModel:
     ) -> "PictureModel":
         """A network of the package, of the zoo, where it was pulled or lies in the folder of the knob ZOO, or a file.
 
+        model   its name, which may stand behind "trained:" as elsewhere, or the path of the file
         preset  for a file: one of PRESETS; default "imagenet"
         labels  text file of class names, one a line, instead of those that come with the network
 
         Raises OptionError when name, preset or labels do not fit or a network of the zoo is not on this machine, and
         what InferenceSession raises.
         """
-        named = model in card_names() or model in zoo.names()
+        model = model.removeprefix(TRAINED)
+        named = model in trained_names()
         if preset and named:
             raise OptionError(f"preset {preset!r}: {model} comes with its own preprocessing; presets are for files")
         if not named and not Path(model).exists():
-            known = (*card_names(), *zoo.names())
             raise OptionError(
-                f"{unknown('file or network', model, known)}; `tinycnn pull --list` shows those of the zoo"
+                f"{unknown('file or network', model, trained_names())}; `tinycnn pull --list` shows those of the zoo"
             )
         options = SessionOptions(intra_op_num_threads=threads)
         own = read_labels(labels) if labels else None
         if model in card_names():
             c = card(model)
-            return cls(InferenceSession(c.path, options), c.preprocess, own or c.labels, f"{c.name}: {c.task}")
+            title = f"{c.name}: {c.task}"
+            return cls(InferenceSession(c.path, options), c.preprocess, own or c.labels, title, c.samples)
         if named:
             entry = zoo.entry(model)
             file, path = entry.found()

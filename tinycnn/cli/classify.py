@@ -5,13 +5,14 @@ import click
 from tinycnn.cli.group import main
 from tinycnn.cli.options import as_json, threads_option
 from tinycnn.cli.output import console, emit_json
+from tinycnn.errors import OptionError
 
-DEFAULT_MODEL = "lenet5"
+DEFAULT_MODEL = "cifar10_resnet"
 
 
 @main.command()
 @click.argument("pictures", nargs=-1, type=click.Path())
-@click.option("--model", default=DEFAULT_MODEL, show_default=True, help="A network of the package, or an ONNX file.")
+@click.option("--model", help=f"A trained network by its name, or an ONNX file.  [default: {DEFAULT_MODEL}]")
 @click.option("--labels", type=click.Path(), help="Class names, one a line.")
 @click.option("--preset", help="Preprocessing of an ONNX file without a card: imagenet, caffe, unit or raw.")
 @click.option("--top", type=click.IntRange(1), help="Answers a picture; default: 5 for one picture, 1 for several.")
@@ -20,7 +21,7 @@ DEFAULT_MODEL = "lenet5"
 @as_json
 def classify(
     pictures: tuple[str, ...],
-    model: str,
+    model: str | None,
     labels: str | None,
     preset: str | None,
     top: int | None,
@@ -28,17 +29,21 @@ def classify(
     threads: int,
     json: bool,
 ) -> None:
-    """Say what is on PICTURES, files or folders; without any, on the digits that come with the package."""
+    """Say what is on PICTURES, files or folders; without any, on those that come with a network of the package."""
     from tinycnn.classify import Classifier
-    from tinycnn.models import find_pictures, sample_pictures
+    from tinycnn.models import find_pictures
 
-    if not pictures and model != DEFAULT_MODEL:
-        raise click.UsageError(f"the package's pictures are digits, for {DEFAULT_MODEL}: name PICTURES for {model}")
-    pictures = tuple(map(str, find_pictures(pictures) or sample_pictures()))
-    classifier = Classifier(model, preset=preset, labels=labels, threads=threads, ten_crop=ten_crop)
+    chosen = model or DEFAULT_MODEL
+    classifier = Classifier(chosen, preset=preset, labels=labels, threads=threads, ten_crop=ten_crop)
+    pictures = tuple(map(str, find_pictures(pictures) or classifier.model.samples))
+    if not pictures:
+        raise OptionError(f"no pictures come with {chosen}: name some to classify")
     top = top or (5 if len(pictures) == 1 else 1)
     results = {picture: classifier(picture, top) for picture in pictures}
+    told = classifier.title + ("" if model else "; no --model was given, digits are read with --model lenet5")
     if json:
+        if not model:
+            click.echo(told, err=True)
         return emit_json(
             {
                 p: [{"label": g.label, "index": g.index, "probability": g.probability} for g in r]
@@ -54,5 +59,5 @@ def classify(
                 picture if i == 0 else "", guess.label, f"{guess.probability:.1%}", style="bold" if i == 0 else "dim"
             )
     out = console()
-    out.print(classifier.title, markup=False, soft_wrap=True)
+    out.print(told, markup=False, soft_wrap=True)
     out.print(table)

@@ -1,6 +1,7 @@
 """Options that several commands take, and what is made of them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -36,20 +37,22 @@ def parse_shapes(items: tuple[str, ...]) -> Shapes:
 
 
 def source(model: str, shapes: Shapes | None = None, dropout: str = "identity") -> "str | Graph":
-    """The file of this name or, where there is none, the network of the package, which stderr then tells. It is built
-    for the size of "image" in `shapes`.
+    """The file or the network that a command's argument means, as stderr tells where it is no path. An architecture is
+    built for the size of "image" in `shapes`.
     """
-    from tinycnn.models import card, card_names
-    from tinycnn.models.architectures import named
+    from tinycnn.models.names import TRAINED, named, trained_as
 
     found = named(model)
-    if found is None:
-        return model
+    if isinstance(found, Path):
+        if found != Path(model):
+            click.echo(f"{model}: {found}", err=True)
+        return str(found)
+    name = trained_as(found)
+    trained = f"; {TRAINED}{name} has trained ones" if name else ""
     if dropout != "identity":
-        raise OptionError(f"--dropout {dropout} is for files: {found.name} by its name has no trained weights to scale")
+        raise OptionError(f"--dropout {dropout}: {found.name} by its name has no trained weights to scale{trained}")
     size = (shapes or {}).get("image", ())[2:]
     graph = found.build(input_size=(size[0], size[1]) if len(size) == 2 else None)
-    trained = f"; trained ones are in {card(found.name).path}" if found.name in card_names() else ""
     click.echo(f"{found.name} by its name: weights drawn at random, seed 0{trained}", err=True)
     return graph
 
