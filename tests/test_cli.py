@@ -305,7 +305,10 @@ def test_a_name_that_only_trained_weights_have(command: str, tmp_path: Path) -> 
     if command == "bench":
         pytest.importorskip("onnxruntime")
         output = ["--seconds", 0]
-    done = invoke(command, "cifar10_resnet", *output)
+    tuned = {}
+    if command == "tune":
+        output, tuned = ["--seconds", 0.001], {knobs.TUNED.name: str(tmp_path / "tuned.json")}
+    done = invoke(command, "cifar10_resnet", *output, **tuned)
     assert (done.exit_code, done.stderr) == (0, f"cifar10_resnet: {card('cifar10_resnet').path}\n")
 
 
@@ -313,6 +316,8 @@ def test_a_name_that_only_trained_weights_have(command: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("command", MODEL_COMMANDS)
 def test_a_network_of_the_zoo_that_is_not_here(command: str, name: str, tmp_path: Path) -> None:
     elsewhere = {knobs.ZOO.name: "", knobs.MODELS.name: str(tmp_path)}
+    if command == "tune":
+        elsewhere[knobs.TUNED.name] = str(tmp_path / "tuned.json")
     output = ["-o", tmp_path / "out.onnx"] if command == "convert" else []
     told = message(invoke(command, name, *output, **elsewhere))
     assert f"`tinycnn pull {name.removeprefix('trained:')}` first" in told
