@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from tinycnn.classify import Classifier
 from tinycnn.errors import OptionError
@@ -42,6 +42,17 @@ def test_an_output_without_a_batch_is_one_row(tmp_path: Path) -> None:
     model = PictureModel.open(means(tmp_path, ["N", 3, 4, 5], [3], [0, 2, 3]), preset="raw")
     with pytest.raises(OptionError, match=r"'y' of shape \[3\] holds no row for each of 2 pictures"):
         model.run(np.ones((2, 3, 4, 5), np.float32))
+
+
+def test_the_layers_of_a_model_in_f16_are_told(tmp_path: Path) -> None:
+    half = TensorProto.FLOAT16
+    weights = numpy_helper.from_array(np.ones((2, 3, 1, 1), np.float16), "w")
+    x, y = (helper.make_tensor_value_info(name, half, [1, c, 4, 5]) for name, c in (("x", 3), ("y", 2)))
+    node = helper.make_node("Conv", ["x", "w"], ["y"])
+    graph = helper.make_graph([node], "g", [x], [y], [weights])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), tmp_path / "m.onnx")
+    [layer] = PictureModel.open(str(tmp_path / "m.onnx"), preset="raw").layers()
+    assert (layer.name, layer.shape) == ("y", (1, 2, 4, 5))
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,7 @@ class InferenceSession:
         self.values = frozenset((*graph.inputs, *graph.constants, *graph.producers()))
         for name in set(self.algorithms) - {"", *(node.name for node in graph.nodes)}:
             raise OptionError(f"conv_algorithm: the model has no node {name!r}")
-        self.network = self.networks[graph.outputs] = self.network_for(graph, graph.outputs)
+        self.network = self.networks[graph.outputs] = self.network_for(as_f32(graph), graph.outputs)
         del graph  # what passes made other weights of need not stay in memory while these are packed
         self.casts = [self.cast_of(name) for name in self.declared.outputs]
         if all(spec.is_static for spec in self.declared.inputs.values()):
@@ -200,8 +200,11 @@ class InferenceSession:
             self.network.check()
 
     def imported(self) -> Graph:
-        """The graph as it came, read again. Raises ModelFormatError when its files have changed since."""
-        return self.source.load()
+        """The graph before any pass, in the dtypes that it is computed in: read again.
+
+        Raises ModelFormatError when its files have changed since.
+        """
+        return as_f32(self.source.load())
 
     def cast_of(self, name: str) -> np.dtype | None:
         spec = self.declared.specs.get(name)
@@ -213,7 +216,7 @@ class InferenceSession:
         from tinycnn.planner.lower import Options
         from tinycnn.runtime.network import Network
 
-        graph = passes.run(as_f32(graph).replace(outputs=outputs).pruned(), passes.LOAD)
+        graph = passes.run(graph.replace(outputs=outputs).pruned(), passes.LOAD)
         threads = self.options.threads()
         options = [
             Options(t, threads, self.algorithms, self.tuned) if t.platform == "cpu" else Options(t, 1, self.algorithms)
