@@ -14,8 +14,13 @@ from tinycnn.kernels.cuda.driver import open_gpu
 from tinycnn.session import CPU, CUDA
 
 pytestmark = pytest.mark.gpu
-# What numbers with fewer bits may change of a network's answer, relative to the greatest of it. BF16 has 8 of them.
-LEVELS = {"f32": 1e-3, "tf32": 1e-2, "bf16": 3e-2, "f16": 1e-2}
+# What numbers with fewer bits may change of a network's answer, relative to the greatest of it.
+LEVELS = {"f32": 1e-3, "tf32": 1e-2, "bf16": 1e-2, "f16": 1e-2}
+BEYOND = {
+    ("squeezenet", "bf16"): "8 bits are too few for these weights",
+    ("vgg19", "bf16"): "8 bits are too few for these weights",
+    ("resnet50", "f16"): "its values with these weights grow beyond 65504, the greatest of F16",
+}
 
 
 def session(model: Any, *providers: Any) -> tinycnn.InferenceSession:
@@ -29,9 +34,9 @@ def normal(s: tinycnn.InferenceSession, seed: int = 2) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("name", NAMES)
-def test_classic_networks(name: str, precision: str, record_property: Any) -> None:
-    if (name, precision) == ("resnet50", "f16"):
-        pytest.skip("its values with these weights grow beyond 65504, the greatest of F16")
+def test_classic_networks(name: str, precision: str, request: pytest.FixtureRequest, record_property: Any) -> None:
+    if reason := BEYOND.get((name, precision)):
+        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
     model = twin(name)
     ours = session(model, (CUDA, {"precision": precision}))
     x = normal(ours)

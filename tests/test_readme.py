@@ -33,8 +33,10 @@ def test_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_providers() -> None:
     code = CUDA.replace("model.onnx", str(tinycnn.models.card("lenet5").path))
+    names: dict[str, Any] = {"rt": tinycnn}
     try:
-        exec(code, {"rt": tinycnn})
+        exec(code, names)
+        assert names["session"].get_providers() == ["CUDAExecutionProvider"]
     except DeviceError as error:
         assert "NVIDIA" in str(error)
 

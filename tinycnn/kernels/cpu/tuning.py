@@ -97,7 +97,7 @@ GEMM_PREFETCH_BYTES = 1024
 GEMM_EFFICIENCY = 0.9
 
 # Dense layers whose weights lie as in the model: how far ahead these are asked for, the share of the peak within
-# caches, and the time to read them, where panels take 1.
+# caches, and the factor that prefers them to panels, which are read about as fast but have to be packed and kept.
 DENSE_PREFETCH_BYTES = 256
 DENSE_EFFICIENCY = 0.3
 DENSE_STREAM = 0.95
