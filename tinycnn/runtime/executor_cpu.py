@@ -3,6 +3,7 @@
 import collections
 import functools
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -53,6 +54,8 @@ class Context:
 
 class Executor:
     """A program bound to this process. `run` may be called from many threads at once."""
+
+    on_device: ClassVar[bool] = False
 
     def __init__(self, program: Program):
         self.program = program
