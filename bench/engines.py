@@ -82,7 +82,7 @@ def load_openvino(file: Path, threads: int) -> Bind:
 
 
 def load_ncnn(file: Path, threads: int) -> Bind:
-    """A .param file of pnnx, its weights beside it. A batch is run picture by picture: not all layers take more."""
+    """A .param file of pnnx, its weights beside it. A batch runs picture by picture: not all networks can otherwise."""
     import ncnn
 
     net = ncnn.Net()
