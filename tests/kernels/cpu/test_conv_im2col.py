@@ -1,11 +1,13 @@
-"""The universal convolution against its reference: every case, layout, instruction set and number of threads."""
+"""The universal convolution against its reference: every case, layout, tile, instruction set and number of threads."""
+
+import itertools
 
 import pytest
 
 from tests.cases.conv import ALL
 from tests.kernels.cpu.harness import choices, execute_alike, request
 from tests.numerics import ROUNDING, assert_close
-from tinycnn.kernels.cpu import isa
+from tinycnn.kernels.cpu import isa, tuning
 
 
 @pytest.mark.parametrize("name", isa.ISAS)
@@ -16,7 +18,9 @@ def test_matches_the_reference_with_any_number_of_threads(case, name):
     arrays = case.arrays()
     r = request(case.op, arrays, [1, 2], "blocked", isa.ISAS[name], 3)
     offered = [c for c in choices(r) if c.algorithm == "im2col"]
-    assert [c.inputs[0] for c in offered] == ["blocked", "plain"]
+    narrow = arrays[1].shape[0] // case.op.group <= isa.ISAS[name].lanes
+    tiles = [f"{rows}x{cols}" for rows, cols in tuning.IM2COL_TILES[name][narrow]]
+    assert [(c.inputs[0], c.variant) for c in offered] == list(itertools.product(["blocked", "plain"], tiles))
     reference, magnitude = case.op.reference(*arrays)[0], case.magnitude(arrays)
     for choice in offered:
         [y] = execute_alike(r, choice, arrays)

@@ -16,8 +16,9 @@ import numpy as np
 from tinycnn.kernels.broadcast import FUNCTIONS, NAMES, Operand, Stage, plain_operand, stages, taken_over
 from tinycnn.kernels.cpu import conv
 from tinycnn.kernels.cpu.broadcast import NUMBER, STREAM, VECTOR, Runs, blocked_dims, blocked_strides, runs
+from tinycnn.kernels.cpu.cost import transfer_s
 from tinycnn.kernels.cpu.isa import ISAS
-from tinycnn.kernels.cpu.tuning import CHUNK, transfer_s
+from tinycnn.kernels.cpu.tuning import CHUNK
 from tinycnn.kernels.kernel import Kernel, Range, fields
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Ref, Request, can_block, lowers, to_blocked
 

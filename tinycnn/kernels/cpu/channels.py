@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinycnn.kernels.cpu import tuning
+from tinycnn.kernels.cpu import cost
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocked_size, blocks, can_block, lowers
@@ -186,7 +186,7 @@ def sizes(r: Request, x: Sequence[int], y: Sequence[int]) -> dict[str, int]:
 
 def moved_s(r: Request, count: int = 1) -> float:
     nbytes = sum(4 * blocked_size(s.dims, r.target.lanes) for s in r.outputs)
-    return tuning.transfer_s(2 * nbytes) + (count - 1) * tuning.ROW_S
+    return cost.transfer_s(2 * nbytes) + (count - 1) * cost.ROW_S
 
 
 @lowers("Concat")

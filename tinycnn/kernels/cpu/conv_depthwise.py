@@ -14,7 +14,7 @@ import numpy as np
 
 from tinycnn.kernels import convolution
 from tinycnn.kernels.convolution import ConvProblem
-from tinycnn.kernels.cpu import conv, tuning
+from tinycnn.kernels.cpu import conv, cost, tuning
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, can_block, lowers, to_blocked
@@ -187,8 +187,8 @@ def depthwise(r: Request) -> Iterable[Choice]:
     layouts: list[Layout | None] = ["blocked", None, None, "blocked" if convolution.has_residual(r) else None]
     for rows, taps, stride in variants(p, isa):
         computed = lanes * planes * p.oh * -(-p.ow // rows) * rows
-        efficiency = tuning.DEPTHWISE_EFFICIENCY[taps > 1]
-        time_s = max(computed * p.kh * p.kw / (tuning.PEAK_MACS[isa] * efficiency), tuning.transfer_s(nbytes))
+        efficiency = cost.core(isa).depthwise[taps > 1]
+        time_s = max(computed * p.kh * p.kw / (cost.core(isa).peak_macs * efficiency), cost.transfer_s(nbytes))
         reason = f"{p.ow} outputs in tiles of {rows}, {'shared' if taps > 1 else 'separate'} input vectors"
         run = functools.partial(emit, r, p, (rows, taps, stride))
         yield Choice(

@@ -18,7 +18,7 @@ import numpy as np
 from tinycnn.ir.memory import OVERREAD, readable
 from tinycnn.kernels import convolution
 from tinycnn.kernels.convolution import ConvProblem
-from tinycnn.kernels.cpu import conv, tuning
+from tinycnn.kernels.cpu import conv, cost, tuning
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, can_block, lowers
@@ -40,8 +40,18 @@ def kernel(isa: str, rows: int, cols: int, step: int) -> Kernel:
     nr = cols * lanes
 
     def build():
-        from tinycnn.kernels.cpu.simd import call, inline, load_i64, prefetch_l2, store, vectors
+        from tinycnn.kernels.cpu.simd import (
+            call,
+            inline,
+            load_i64,
+            prefetch,
+            prefetch_l2,
+            prefetch_write,
+            store,
+            vectors,
+        )
         from tinycnn.kernels.cpu.tile import tiles
+        from tinycnn.kernels.cpu.tuning import L2_ROWS
 
         tile = tiles(rows, cols, lanes)
         zeros, update, finish, store_tile, load_tile = tile.zeros, tile.update, tile.finish, tile.store, tile.load
@@ -49,6 +59,7 @@ def kernel(isa: str, rows: int, cols: int, step: int) -> Kernel:
         load, splat = v.load, v.splat
         vector_bytes = 4 * lanes
         nr_bytes = 4 * nr
+        looks_ahead = rows >= L2_ROWS  # tiles of few rows have no load to spare for the pixels of the next one
 
         @inline
         def clear(address, nbytes):
@@ -95,6 +106,8 @@ def kernel(isa: str, rows: int, cols: int, step: int) -> Kernel:
                             b += nr_bytes
                             prefetch_l2(soon)
                             soon += ahead
+                            if looks_ahead:
+                                prefetch(a + (rows + c) * step)
             return acc
 
         def conv_direct(
@@ -142,6 +155,13 @@ def kernel(isa: str, rows: int, cols: int, step: int) -> Kernel:
                             oy, ox = t // row_tiles, t % row_tiles * rows
                             at = source + offset + oy * oy_stride + ox * step
                             acc = zeros() if outer_0 == 0 else load_tile(partial, nr_bytes, vector_bytes)
+                            place = (oy * ow + ox) * vector_bytes
+                            if outer_1 == outer_n:
+                                for i in range(rows * cols):
+                                    far = place + i // rows * column + i % rows * vector_bytes
+                                    if residual != 0:
+                                        prefetch(residual + far)
+                                    prefetch_write(out + far)
                             acc = accumulate(
                                 acc, at, b, outer_0, outer_1, outer_n, outer_stride, ky_n, ky_stride, kx_n, kx_stride,
                                 inner_n, tail, inner_stride, soon, ahead,
@@ -152,7 +172,6 @@ def kernel(isa: str, rows: int, cols: int, step: int) -> Kernel:
                                 partial += rows * nr_bytes
                                 continue
                             partial += rows * nr_bytes
-                            place = (oy * ow + ox) * vector_bytes
                             valid = min(rows, ow - ox)
                             to = out + place
                             r = residual + place if residual != 0 else 0
@@ -289,7 +308,7 @@ class Plan:
     def chunk_tiles(self) -> int:
         p = self.p
         per_tile = self.rows * p.ci * 4 * p.kh * min(p.sw, p.kw)
-        most = max(1, tuning.L2_BYTES // 2 // per_tile)
+        most = max(1, cost.caches().l2_bytes // 2 // per_tile)
         chunks = -(-self.tiles // min(self.tiles, most))
         return -(-self.tiles // chunks)
 
@@ -300,8 +319,8 @@ class Plan:
         run = self.lanes if self.blocked else p.kw
         unit = (p.kh * p.kw if self.blocked else p.kh) * run * nr * 4
         units = max(-(-(stop - start) // (self.lanes if self.blocked else 1)) for start, stop in self.ranges)
-        heavy = self.rows < tuning.L2_ROWS and self.chunk_tiles > 1 and units * unit > tuning.L1_BYTES
-        return max(1, tuning.L1_BYTES // unit) if heavy else units
+        heavy = self.rows < tuning.L2_ROWS and self.chunk_tiles > 1 and units * unit > cost.caches().l1_bytes
+        return max(1, cost.caches().l1_bytes // unit) if heavy else units
 
     @property
     def sums_bytes(self) -> int:
@@ -369,7 +388,7 @@ class Plan:
     def pack(self, w: np.ndarray) -> np.ndarray:
         """Weights [co, ci / g, kh, kw] as [kgroups][unit][kh][kw][channels of the unit][nr]; zeros fill them up."""
         p, nr, unit = self.p, self.cols * self.lanes, self.lanes if self.blocked else 1
-        packed = readable((self.k_steps * nr,))
+        packed = readable((self.k_steps * nr,), stays=True)
         at = 0
         for kg, (start, stop) in enumerate(self.ranges):
             dense = self.dense(w, kg)
@@ -417,12 +436,12 @@ class Plan:
         isa = next(name for name, i in ISAS.items() if i.lanes == self.lanes)
         p, nr = self.p, self.cols * self.lanes
         updates = p.n * self.tiles * self.k_steps
-        per_update = self.rows * nr / (tuning.PEAK_MACS[isa] * tuning.TILE_EFFICIENCY[isa][self.rows, self.cols])
+        per_update = cost.core(isa).products_s(self.rows * nr, (self.rows, self.cols))
         run = self.lanes if self.blocked else p.kw
-        products = updates * per_update * (1 + tuning.RUN_OVERHEAD / run)
+        products = updates * per_update * (1 + cost.RUN_OVERHEAD / run)
         passes = p.n * self.tiles / self.chunk_tiles
-        band = 8 * p.n * p.ci * p.h * p.w * self.ksplits / tuning.CACHE_BANDWIDTH if self.in_band else 0.0
-        return tuning.ROW_S + band + tuning.overlap_s(products, tuning.stream_s(self.k_steps * nr * 4, passes))
+        band = 8 * p.n * p.ci * p.h * p.w * self.ksplits / cost.caches().l2 if self.in_band else 0.0
+        return cost.ROW_S + band + cost.overlap_s(products, cost.stream_s(self.k_steps * nr * 4, passes))
 
 
 def emit(r: Request, plan: Plan, e: Emitter) -> None:

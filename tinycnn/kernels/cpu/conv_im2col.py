@@ -15,12 +15,12 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from tinycnn.ir.memory import readable
 from tinycnn.kernels import convolution
 from tinycnn.kernels.convolution import ConvProblem
-from tinycnn.kernels.cpu import conv, tuning
+from tinycnn.kernels.cpu import conv, cost, tuning
 from tinycnn.kernels.cpu.gemm import finisher
 from tinycnn.kernels.cpu.isa import ISAS, Isa
-from tinycnn.kernels.cpu.panels import panels
 from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Ref, Request, blocks, can_block, lowers
 from tinycnn.ops.activation import Activation
@@ -40,7 +40,17 @@ def kernel(isa: str, rows: int, cols: int) -> Kernel:
     nr, vector = cols * lanes, 4 * lanes
 
     def build():
-        from tinycnn.kernels.cpu.simd import call, inline, jit, load_f32, load_i64, store, store_f32, vectors
+        from tinycnn.kernels.cpu.simd import (
+            call,
+            inline,
+            jit,
+            load_f32,
+            load_i64,
+            prefetch_l2,
+            store,
+            store_f32,
+            vectors,
+        )
         from tinycnn.kernels.cpu.tile import tiles
 
         tile, v = tiles(rows, cols, lanes), vectors(lanes)
@@ -130,11 +140,15 @@ def kernel(isa: str, rows: int, cols: int) -> Kernel:
                     channels = min(nr, co_g - column * nr)
                     b = w + number * k * nr * 4
                     bias1 = bias + number * nr * 4 if bias != 0 else 0
+                    soon = b + k * nr * 4
+                    ahead = max(1, nr * 4 // chunk_strips)
                     for start in range(0, count, rows):
                         acc = zeros()
                         a = panel + start * lda
                         for p in range(k):
                             acc = update(acc, a + p * 4, lda, b + p * nr * 4)
+                            prefetch_l2(soon)
+                            soon += ahead
                         valid = min(rows, count - start)
                         place = image * image_out + (first + start) * vector
                         if groups == 1 or co_g % lanes == 0:
@@ -189,7 +203,8 @@ def ranges(rows: int, cols: int, lanes: int, a: SimpleNamespace) -> Iterable[Ran
 
 
 def kernels(isa: str) -> Iterable[Kernel]:
-    return [kernel(isa, rows, cols) for rows, cols in tuning.IM2COL_TILES[isa]]
+    wide, narrow = tuning.IM2COL_TILES[isa]
+    return [kernel(isa, *tile) for tile in dict.fromkeys(wide + narrow)]
 
 
 Taps = tuple[tuple[int, int], ...]
@@ -225,14 +240,11 @@ class Plan:
     isa: Isa
     layout: Layout
     threads: int
+    tile: tuple[int, int]
 
     @property
     def lanes(self) -> int:
         return self.isa.lanes
-
-    @property
-    def tile(self) -> tuple[int, int]:
-        return tuning.IM2COL_TILES[self.isa.name][self.co_g <= self.lanes]
 
     @property
     def rows(self) -> int:
@@ -265,8 +277,9 @@ class Plan:
 
     @property
     def chunk_strips(self) -> int:
-        most = max(1, tuning.L2_BYTES // 2 // (self.rows * self.lda))
-        chunks = max(-(-self.strips // most), min(self.strips, -(-2 * self.threads // (self.p.n * self.p.g))))
+        most = max(1, cost.caches().l2_bytes // 2 // (self.rows * self.lda))
+        shares = 1 if self.threads == 1 else 2 * self.threads
+        chunks = max(-(-self.strips // most), min(self.strips, -(-shares // (self.p.n * self.p.g))))
         return -(-self.strips // chunks)
 
     @property
@@ -331,12 +344,20 @@ class Plan:
         return np.concatenate([np.array(header, np.int64).ravel(), np.array(entries, np.int64).ravel()])
 
     def pack(self, w: np.ndarray) -> np.ndarray:
-        """Weights [co, ci / g, kh, kw] as [g][columns][k][nr]."""
-        groups = []
-        for group, dense in enumerate(w.reshape(self.p.g, self.co_g, *w.shape[1:])):
-            taps = [dense[:, r.channels, r.ky, list(r.kx)].reshape(self.co_g, -1) for r in self.runs(group)]
-            groups.append(panels(np.concatenate([dense[:, :0, 0, 0], *taps], axis=1), self.nr))
-        return np.stack(groups)
+        """Weights [co, ci / g, kh, kw] as [g][columns][k][nr]; zeros behind each group's last channel."""
+        packed = readable((self.p.g, self.columns, self.k, self.nr), stays=True)
+        whole, rest = divmod(self.co_g, self.nr)
+        packed[:, whole:] = 0
+        for to, dense, group in zip(packed, w.reshape(self.p.g, self.co_g, *w.shape[1:]), range(self.p.g), strict=True):
+            at = 0
+            for r in self.runs(group):
+                taps = dense[:, r.channels, r.ky, list(r.kx)].reshape(self.co_g, -1)
+                some = slice(at, at + r.count)
+                to[:whole, some] = taps[: whole * self.nr].reshape(whole, self.nr, r.count).swapaxes(1, 2)
+                if rest:
+                    to[whole, some, :rest] = taps[whole * self.nr :].T
+                at += r.count
+        return packed
 
     def pack_bias(self, bias: np.ndarray) -> np.ndarray:
         """[g][columns * nr], zeros behind each group's last channel."""
@@ -359,12 +380,12 @@ class Plan:
 
     @property
     def time_s(self) -> float:
-        p, isa, pixels = self.p, self.isa.name, self.pixels
+        p, core, pixels = self.p, cost.core(self.isa.name), self.pixels
         runs = pixels * p.g * (len(self.edges(0)) - 1) * len(self.taps_h) * len(self.neighbours) * self.splits
         parts = pixels * p.g if p.g > 1 and self.co_g % self.lanes else 0
-        compute = self.macs / (tuning.PEAK_MACS[isa] * tuning.TILE_EFFICIENCY[isa][self.tile])
-        gather = runs * tuning.IM2COL_RUN_S + parts * tuning.IM2COL_SCATTER_S
-        return tuning.overlap_s(compute + gather, tuning.stream_s(4 * self.weights, p.n * self.chunks))
+        compute = core.products_s(self.macs, self.tile)
+        gather = runs * core.im2col_run_s + parts * core.im2col_scatter_s
+        return cost.overlap_s(compute + gather, cost.stream_s(4 * self.weights, p.n * self.chunks))
 
     def emit(
         self, e: Emitter, y: Ref, w: np.ndarray, bias: np.ndarray | None, residual: Ref | int,
@@ -416,6 +437,11 @@ class Plan:
 LAYOUTS: tuple[Layout, ...] = ("blocked", "plain")
 
 
+def tiles(p: ConvProblem, isa: Isa) -> Sequence[tuple[int, int]]:
+    """The register tiles that suit groups of so many output channels."""
+    return tuning.IM2COL_TILES[isa.name][p.co // p.g <= isa.lanes]
+
+
 def emit(r: Request, plan: Plan, e: Emitter) -> None:
     residual = e.input(3) if convolution.has_residual(r) else 0
     plan.emit(e, e.output(), *convolution.weights(r), residual, r.op.activation)
@@ -428,11 +454,13 @@ def im2col(r: Request) -> Iterable[Choice]:
     if p is None or not can_block(r.inputs[0]):
         return
     taps_h, taps_w = (tuple((i, i * d) for i in range(k)) for k, d in ((p.kh, p.dh), (p.kw, p.dw)))
-    for layout in LAYOUTS:
-        plan = Plan(p, taps_h, taps_w, r.target, layout, r.threads)
+    for layout, (rows, cols) in itertools.product(LAYOUTS, tiles(p, r.target)):
+        plan = Plan(p, taps_h, taps_w, r.target, layout, r.threads, (rows, cols))
         inputs: list[Layout | None] = [layout, None, None, "blocked" if convolution.has_residual(r) else None]
-        rows, cols = plan.tile
         pixels = min(plan.chunk_strips * rows, p.oh * p.ow)
         reason = f"{plan.k} taps of {pixels} pixels gathered at a time, {rows}x{cols} tile, input {layout}"
         run = functools.partial(emit, r, plan)
-        yield Choice("im2col", inputs[: len(r.inputs)], "blocked", plan.time_s, reason, run, macs=plan.macs)
+        yield Choice(
+            "im2col", inputs[: len(r.inputs)], "blocked", plan.time_s, reason, run, macs=plan.macs,
+            variant=f"{rows}x{cols}",
+        )  # fmt: skip

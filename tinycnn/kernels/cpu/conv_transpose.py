@@ -15,8 +15,8 @@ from types import SimpleNamespace
 
 from tinycnn.kernels import convolution
 from tinycnn.kernels.convolution import ConvProblem
-from tinycnn.kernels.cpu import tuning
-from tinycnn.kernels.cpu.conv_im2col import LAYOUTS, Plan, Taps
+from tinycnn.kernels.cpu import cost
+from tinycnn.kernels.cpu.conv_im2col import LAYOUTS, Plan, Taps, tiles
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocked_size, blocks, lowers
@@ -117,11 +117,11 @@ def transposed(r: Request) -> Iterable[Choice]:
         plans = [
             Plan(
                 replace(p, oh=i.outputs, ow=j.outputs, sh=1, sw=1, pt=i.padding, pl=j.padding),
-                i.taps, j.taps, r.target, layout, r.threads,
+                i.taps, j.taps, r.target, layout, r.threads, tiles(p, r.target)[0],
             )
             for i, j in itertools.product(rows, cols)
         ]  # fmt: skip
-        time_s = sum(plan.time_s for plan in plans) + (tuning.transfer_s(2 * y_bytes) if len(plans) > 1 else 0)
+        time_s = sum(plan.time_s for plan in plans) + (cost.transfer_s(2 * y_bytes) if len(plans) > 1 else 0)
         reason = f"{len(plans)} phases of {max(plan.k for plan in plans)} taps at most, input {layout}"
         inputs: list[Layout | None] = [layout, None, None]
         run, macs = functools.partial(emit, r, p, plans), sum(plan.macs for plan in plans)

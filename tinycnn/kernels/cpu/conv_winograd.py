@@ -20,13 +20,13 @@ import numpy as np
 from tinycnn.ir.memory import readable
 from tinycnn.kernels import convolution
 from tinycnn.kernels.convolution import ConvProblem
-from tinycnn.kernels.cpu import conv, tuning
+from tinycnn.kernels.cpu import conv, cost, tuning
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Request, blocks, can_block, lowers
 from tinycnn.kernels.winograd_matrices import matrices
 
-PACKED_AT_ONCE = 1024  # kernels whose float64 products stay in cache
+PACKED_AT_ONCE = 64  # input channels whose products in float64 stay in cache
 BLOCKS_OFFERED = 2  # of each register tile: the cost model takes one of the first, others may measure
 FIELDS = fields(
     "x:addr u:addr bias:addr res:addr y:addr act:code act_args:addr scratch:addr lo:f32 hi:f32 "
@@ -263,20 +263,18 @@ class Plan:
 
     def pack(self, w: np.ndarray) -> np.ndarray:
         """[co, ci, 3, 3] -> u [splits][element][kgroups of the split][ci][nr]; float64 until it is packed."""
-        g, nr = matrices(self.m).g, self.cols * self.lanes
-        padded = np.zeros((9, self.p.ci, self.kgroups * nr))
-        padded[:, :, : self.p.co] = w.reshape(self.p.co, self.p.ci, 9).transpose(2, 1, 0)
-        taps = padded.reshape(9, self.p.ci, self.kgroups, nr).transpose(0, 2, 1, 3)
+        g, ci, nr = matrices(self.m).g, self.p.ci, self.cols * self.lanes
         edges = [self.kgroups * s // self.ksplits for s in range(self.ksplits + 1)]
-        u, transform = readable((self.u_bytes // 4,)), np.kron(g, g)
-        at = 0
-        for first, last in itertools.pairwise(edges):
-            share = taps[:, first:last].reshape(9, -1)
-            to = u[at : at + self.elements * share.shape[1]].reshape(self.elements, -1)
-            for start in range(0, share.shape[1], PACKED_AT_ONCE):
-                some = slice(start, start + PACKED_AT_ONCE)
-                to[:, some] = transform @ share[:, some]
-            at += to.size
+        u, transform = readable((self.u_bytes // 4,), stays=True), np.kron(g, g)
+        for first, stop in itertools.pairwise(edges):
+            split = u[first * self.elements * ci * nr : stop * self.elements * ci * nr]
+            panels = split.reshape(self.elements, stop - first, ci, nr)
+            for kg, start in itertools.product(range(first, stop), range(0, ci, PACKED_AT_ONCE)):
+                some = slice(start, min(ci, start + PACKED_AT_ONCE))
+                taps = np.zeros((9, some.stop - start, nr))
+                part = w[kg * nr : (kg + 1) * nr, some]
+                taps[:, :, : len(part)] = part.reshape(*part.shape[:2], 9).transpose(2, 1, 0)
+                panels[:, kg - first, some] = (transform @ taps.reshape(9, -1)).reshape(-1, some.stop - start, nr)
         return u
 
     @property
@@ -290,13 +288,14 @@ class Plan:
     @property
     def time_s(self) -> float:
         p = self.p
-        products = self.macs / (tuning.PEAK_MACS[self.isa] * tuning.TILE_EFFICIENCY[self.isa][self.rows, self.cols])
+        core = cost.core(self.isa)
+        products = core.products_s(self.macs, (self.rows, self.cols))
         vectors = p.n * self.tiles * self.elements * (blocks(p.ci, self.lanes) + blocks(p.co, self.lanes))
-        transforms = vectors * tuning.WINOGRAD_VECTOR_S[self.m]
+        transforms = vectors * core.winograd_vector_s[self.m]
         passes = p.n * self.n_blocks
-        spilled = max(0, self.v_bytes + self.p_bytes - tuning.L2_BYTES) * 2
-        overlapped = tuning.overlap_s(products, tuning.stream_s(self.u_bytes, passes))
-        return transforms + overlapped + passes * spilled / tuning.L3_BANDWIDTH
+        spilled = max(0, self.v_bytes + self.p_bytes - cost.caches().l2_bytes) * 2
+        overlapped = cost.overlap_s(products, cost.stream_s(self.u_bytes, passes))
+        return transforms + overlapped + passes * spilled / cost.caches().l3
 
 
 def emit(r: Request, plan: Plan, e: Emitter) -> None:

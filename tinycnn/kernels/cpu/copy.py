@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any, Literal
 
-from tinycnn.kernels.cpu import tuning
+from tinycnn.kernels.cpu import cost
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
 from tinycnn.kernels.lowering import Emitter, Ref
@@ -127,7 +127,7 @@ def time_s(move: Move) -> float:
     """Predicted seconds on one thread."""
     way, axes = plan(move)
     scalar = way == "rows" and axes and axes[-1][1] not in (0, 4)
-    return tuning.transfer_s(8 * move.size) * (4 if scalar else 1)
+    return cost.transfer_s(8 * move.size) * (4 if scalar else 1)
 
 
 def slots(way: Way, axes: Sequence[Axis]) -> dict[str, int]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from tinycnn.kernels.cpu.cost import transfer_s
 from tinycnn.kernels.cpu.isa import ISAS
-from tinycnn.kernels.cpu.tuning import CHUNK, transfer_s
+from tinycnn.kernels.cpu.tuning import CHUNK
 from tinycnn.kernels.cpu.unary import elements
 from tinycnn.kernels.kernel import Kernel, Range, fields
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, can_block, lowers

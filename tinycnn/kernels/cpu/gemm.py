@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tinycnn.kernels.cpu import conv, panels, tuning
+from tinycnn.kernels.cpu import conv, cost, panels, tuning
 from tinycnn.kernels.cpu.isa import ISAS, Isa
 from tinycnn.kernels.cpu.panels import panels_bytes
 from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
@@ -226,10 +226,10 @@ def time_s(p: MatrixProduct, isa: Isa, b_packed: bool) -> float:
     tiled = tiled_rows(p, isa.name)
     updates = -(-tiled // rows) * rows + tuning.GEMM_ROW_COST * (p.m - tiled)
     columns = -(-p.n // nr) * nr
-    compute = batch * updates * columns * p.k / (tuning.PEAK_MACS[isa.name] * tuning.GEMM_EFFICIENCY)
+    compute = batch * updates * columns * p.k / (cost.core(isa.name).peak_macs * tuning.GEMM_EFFICIENCY)
     b_bytes = 4 * p.b_count * columns * p.k
     packed = 4 * batch * tiled * p.k + (0 if b_packed else b_bytes)
-    return max(compute, tuning.transfer_s(b_bytes)) + packed * tuning.PACK_BYTE_S
+    return max(compute, cost.transfer_s(b_bytes)) + packed * tuning.PACK_BYTE_S
 
 
 def macs(p: MatrixProduct, isa: Isa) -> int:
@@ -269,7 +269,7 @@ def emit(r: Request, p: MatrixProduct, c: Addend, e: Emitter) -> None:
             panels.kernel(isa, rows), x=a, y=packed, alpha=1.0, batch=p.a_count, lines=tiled, depth=k,
             line_step=p.a_row, depth_step=p.a_step, batch_step=4 * m * k,
         )  # fmt: skip
-        chunk = max(1, tuning.L2_BYTES // 2 // (k * nr * 4))
+        chunk = max(1, cost.caches().l2_bytes // 2 // (k * nr * 4))
         strips = -(-tiled // rows)
         share = -(-columns * strips * batch // (4 * r.threads))
         e.row(

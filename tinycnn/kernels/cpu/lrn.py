@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
+from tinycnn.kernels.cpu.cost import transfer_s
 from tinycnn.kernels.cpu.isa import ISAS
-from tinycnn.kernels.cpu.tuning import transfer_s
 from tinycnn.kernels.kernel import Kernel, Range, fields, require
 from tinycnn.kernels.lowering import Choice, Emitter, Request, blocked_size, blocks, can_block, lowers
 

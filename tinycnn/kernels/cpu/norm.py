@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from tinycnn.kernels.cpu.cost import transfer_s
 from tinycnn.kernels.cpu.isa import ISAS
-from tinycnn.kernels.cpu.tuning import transfer_s
 from tinycnn.kernels.kernel import Kernel, Range, fields, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, can_block, lowers
 from tinycnn.kernels.normalization import KINDS, parameters, rows

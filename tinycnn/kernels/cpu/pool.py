@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinycnn.kernels import pooling
-from tinycnn.kernels.cpu import tuning
+from tinycnn.kernels.cpu import cost
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, lowers
@@ -176,7 +176,7 @@ def choice(r: Request, kernel: Kernel, images: int, lanes: int, layout: Layout, 
         e.row(kernel, x=e.input(0), y=e.output(), images=images, **v)
 
     pixels = images * v["oh"] * v["ow"]
-    taps_s = 2 * pixels * v["kh"] * v["kw"] * r.target.lanes / tuning.PEAK_MACS[r.target.name]
-    moved_s = tuning.transfer_s(4 * lanes * (images * v["h"] * v["w"] + pixels))
+    taps_s = 2 * pixels * v["kh"] * v["kw"] * r.target.lanes / cost.core(r.target.name).peak_macs
+    moved_s = cost.transfer_s(4 * lanes * (images * v["h"] * v["w"] + pixels))
     reason = f"{v['kh']}x{v['kw']} taps a pixel, {lanes} channels at once"
     return Choice("pool", [layout], layout, max(taps_s, moved_s), reason, emit)

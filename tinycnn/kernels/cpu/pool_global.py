@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinycnn.kernels import pooling
-from tinycnn.kernels.cpu import tuning
+from tinycnn.kernels.cpu import cost
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocked_size, blocks, can_block, lowers
@@ -131,4 +131,4 @@ def choice(r: Request, kernel: Kernel, source: Layout, target: Layout, values: d
     x = r.inputs[0]
     assert x is not None
     read = blocked_size(x.dims, r.target.lanes) if source == "blocked" else x.size
-    return Choice("global", [source], target, tuning.transfer_s(4 * read), "reads every element once", emit)
+    return Choice("global", [source], target, cost.transfer_s(4 * read), "reads every element once", emit)

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from tinycnn.kernels.cpu.activation import routine
+from tinycnn.kernels.cpu.cost import transfer_s
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.cpu.reorder import reorder_row
-from tinycnn.kernels.cpu.tuning import transfer_s
 from tinycnn.kernels.kernel import Kernel, Range, fields
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Ref, Request, blocks, can_block, lowers
 from tinycnn.kernels.reduction import FOLDS, REDUCTIONS, START, Axes, folds, groups, reduced_axes

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from tinycnn.kernels.cpu import tuning
+from tinycnn.kernels.cpu import cost
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields
 from tinycnn.kernels.lowering import Layout, blocked_size, blocks
@@ -97,4 +97,4 @@ def reorder_row(to: Layout, shape: Sequence[int], isa: str) -> tuple[Kernel, dic
 def cost_s(shape: Sequence[int], isa: str) -> float:
     """Predicted seconds on one thread, either way."""
     lanes = ISAS[isa].lanes
-    return tuning.transfer_s(4 * (math.prod(shape) + blocks(shape[1], lanes) * lanes * math.prod(shape) // shape[1]))
+    return cost.transfer_s(4 * (math.prod(shape) + blocks(shape[1], lanes) * lanes * math.prod(shape) // shape[1]))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinycnn.kernels.cpu import tuning
+from tinycnn.kernels.cpu import cost
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.interpolation import MODES, tables
 from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
@@ -103,7 +103,7 @@ def choice(r: Request, layout: Layout, found: dict[str, np.ndarray]) -> Choice:
         e.row(kernel, x=e.input(0), y=e.output(), images=images, h=h, w=w, oh=oh, ow=ow, **refs)
 
     pixels = images * oh * ow
-    mixed_s = pixels * r.target.lanes * (8 if r.op.mode == "linear" else 2) / tuning.PEAK_MACS[r.target.name]
-    moved_s = tuning.transfer_s(4 * lanes * (images * h * w + pixels))
+    mixed_s = pixels * r.target.lanes * (8 if r.op.mode == "linear" else 2) / cost.core(r.target.name).peak_macs
+    moved_s = cost.transfer_s(4 * lanes * (images * h * w + pixels))
     inputs: list[Layout | None] = [layout, *[None] * (len(r.inputs) - 1)]
     return Choice(r.op.mode, inputs, layout, max(mixed_s, moved_s), f"{lanes} channels at once", emit)

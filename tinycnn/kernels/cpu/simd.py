@@ -396,7 +396,7 @@ def call(typingctx, code, a, b, c):
     return types.void(intp, intp, intp, intp), codegen
 
 
-def prefetcher(locality: int) -> Callable[..., Any]:
+def prefetcher(locality: int, writes: int = 0) -> Callable[..., Any]:
     @intrinsic
     def apply(typingctx, address):
         """Asks for the cache line at `address`; never faults."""
@@ -405,7 +405,7 @@ def prefetcher(locality: int) -> Callable[..., Any]:
             pointer = builder.inttoptr(args[0], I8.as_pointer())
             kind = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
             f = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-            builder.call(f, [pointer, *(ir.Constant(I32, v) for v in (0, locality, 1))])
+            builder.call(f, [pointer, *(ir.Constant(I32, v) for v in (writes, locality, 1))])
             return void(context)
 
         return types.void(intp), codegen
@@ -414,7 +414,7 @@ def prefetcher(locality: int) -> Callable[..., Any]:
 
 
 # Into the first level of cache, and into the second only.
-prefetch, prefetch_l2 = prefetcher(3), prefetcher(2)
+prefetch, prefetch_l2, prefetch_write = prefetcher(3), prefetcher(2), prefetcher(3, 1)
 
 
 def shuffle_ir(builder: Any, a: Any, b: Any, order: list[int]) -> Any:

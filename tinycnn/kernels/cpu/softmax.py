@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tinycnn.kernels.cpu.cost import transfer_s
 from tinycnn.kernels.cpu.isa import ISAS
-from tinycnn.kernels.cpu.tuning import transfer_s
 from tinycnn.kernels.kernel import Kernel, Range, fields
 from tinycnn.kernels.lowering import Choice, Emitter, Request, lowers
 

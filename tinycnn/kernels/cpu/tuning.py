@@ -1,90 +1,32 @@
-"""Every tile size and cost coefficient of the CPU kernels, per instruction set.
+"""Every tile size of the CPU kernels, per instruction set, and what else is compiled into them or decides their use.
 
-Measured by `python bench/bench_kernels.py` on an Intel Xeon (AVX-512, 2 MB L2) unless a row says otherwise.
+Times are predicted by `cost.py`. Measured by `python bench/bench_kernels.py`.
 """
 
 from collections.abc import Mapping
 
 # Register tiles (rows, cols) of matrix-product kernels: rows * cols accumulators, cols weight vectors, one broadcast.
+# (25, 1) covers 7 x 7 pixels by two.
 TILES: Mapping[str, tuple[tuple[int, int], ...]] = {
-    "avx512": ((14, 2), (14, 1), (9, 3), (7, 3)),
+    "avx512": ((14, 2), (14, 1), (25, 1), (9, 3), (7, 3)),
     "avx2": ((6, 2), (12, 1), (4, 3)),
     "portable": ((6, 2), (12, 1), (4, 3)),
 }
 
-# Multiply-adds a second of one core when a full tile runs from cache.
-PEAK_MACS: Mapping[str, float] = {"avx512": 95e9, "avx2": 48e9, "portable": 12e9}
-
-# Bytes a second of one core: streaming from memory, and within L2.
-MEMORY_BANDWIDTH = 11e9
-CACHE_BANDWIDTH = 60e9
-
-# Bytes of L2 that one thread's working set may fill.
-L2_BYTES = 1 << 20
-
-# Bytes of L1 that the weights of a tile may fill, and the tile rows from which weights may come from L2 instead.
-L1_BYTES = 28 << 10
+# Rows of a tile from which its weights may come from L2 rather than L1.
 L2_ROWS = 12
 
-# Share of the peak that a full tile reaches.
-TILE_EFFICIENCY: Mapping[str, Mapping[tuple[int, int], float]] = {
-    "avx512": {(14, 2): 0.90, (14, 1): 0.70, (9, 3): 0.84, (8, 3): 0.82, (7, 3): 0.88},
-    "avx2": {(6, 2): 0.92, (12, 1): 0.80, (4, 3): 0.90},
-    "portable": {(6, 2): 0.90, (12, 1): 0.80, (4, 3): 0.90},
-}
-
-# Loop overhead of one run of rank-1 updates, in updates.
-RUN_OVERHEAD = 0.25
-
-# Seconds to begin a row: the barrier and the first misses.
-ROW_S = 0.3e-6
-
-
-def transfer_s(nbytes: int) -> float:
-    """Predicted seconds of one thread to move `nbytes`, read and written together."""
-    if nbytes <= L2_BYTES:
-        return ROW_S + nbytes / CACHE_BANDWIDTH
-    return ROW_S + nbytes / (L3_BANDWIDTH if nbytes <= L3_BYTES else MEMORY_BANDWIDTH)
-
-
-# Register tiles of Winograd's matrix products: few rows too, since small maps have few tiles.
+# Register tiles of Winograd's matrix products: few rows too, since small maps have few tiles. (16, 1) and (25, 1) are
+# for the 4 x 4 and 7 x 7 tiles of maps of 14 and 28 pixels.
 WINOGRAD_TILES: Mapping[str, tuple[tuple[int, int], ...]] = {
-    "avx512": ((14, 2), (8, 3), (9, 3), (7, 3)),
+    "avx512": ((14, 2), (16, 1), (25, 1), (8, 3), (9, 3), (7, 3)),
     "avx2": ((6, 2), (4, 3)),
     "portable": ((6, 2), (4, 3)),
 }
 
-# Seconds to bring one vector through the input or output transform of F(m, 3).
-WINOGRAD_VECTOR_S: Mapping[int, float] = {2: 1.5e-9, 4: 1.5e-9, 6: 2.0e-9}
-
-# Bytes a second of one core from the last level cache.
-L3_BANDWIDTH = 25e9
-
-# Bytes of the last level cache that one session may count on.
-L3_BYTES = 24 << 20
-
-
-def stream_s(nbytes: int, passes: float) -> float:
-    """Predicted seconds to read weights `passes` times: from memory first, then from the last cache that holds them."""
-    again = L3_BANDWIDTH if nbytes <= L3_BYTES else MEMORY_BANDWIDTH
-    return nbytes / MEMORY_BANDWIDTH + max(0.0, passes - 1) * nbytes / again
-
-
-def overlap_s(compute_s: float, stream_s: float) -> float:
-    """Predicted seconds of arithmetic while its weights are prefetched: the longer, and a quarter of the shorter."""
-    return max(compute_s, stream_s) + min(compute_s, stream_s) / 4
-
-
 # Depthwise convolution: outputs of one register tile, and the (kernel width, stride) that have kernels of their own.
 DEPTHWISE_ROWS: Mapping[str, tuple[int, ...]] = {"avx512": (14, 7), "avx2": (7,), "portable": (7,)}
 DEPTHWISE_WINDOWS: tuple[tuple[int, int], ...] = ((3, 1), (3, 2), (5, 1), (5, 2), (7, 1))
-
-# Bytes of L1 that the weights of a tile may fill, and the tile rows from which weights may come from L2 instead.
-L1_BYTES = 28 << 10
-L2_ROWS = 12
-
-# Share of the peak that a depthwise tile reaches in cache: with separate and with shared input vectors.
-DEPTHWISE_EFFICIENCY: tuple[float, float] = (0.5, 0.85)
 
 # Elements of one piece of elementwise work: small enough for L1, large enough to hide the loop around it.
 CHUNK = 2048
@@ -106,12 +48,8 @@ DENSE_STREAM = 0.95
 PACK_BYTE_S = 0.15e-9
 
 # Register tiles of im2col: for groups of more output channels than a vector has lanes, and for smaller ones.
-IM2COL_TILES: Mapping[str, tuple[tuple[int, int], tuple[int, int]]] = {
-    "avx512": ((14, 2), (14, 1)),
-    "avx2": ((6, 2), (12, 1)),
-    "portable": ((6, 2), (12, 1)),
+IM2COL_TILES: Mapping[str, tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]] = {
+    "avx512": (((14, 2), (25, 1), (7, 3)), ((14, 1), (25, 1))),
+    "avx2": (((6, 2),), ((12, 1),)),
+    "portable": (((6, 2),), ((12, 1),)),
 }
-
-# Seconds to gather one run of neighbours, and to store the part of a pixel's channels that one group computes.
-IM2COL_RUN_S = 1.2e-9
-IM2COL_SCATTER_S = 6e-9

@@ -9,8 +9,9 @@ import numpy as np
 
 from tinycnn.ir import TensorSpec
 from tinycnn.kernels.cpu.activation import routine
+from tinycnn.kernels.cpu.cost import transfer_s
 from tinycnn.kernels.cpu.isa import ISAS
-from tinycnn.kernels.cpu.tuning import CHUNK, transfer_s
+from tinycnn.kernels.cpu.tuning import CHUNK
 from tinycnn.kernels.kernel import Kernel, Range, fields
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Ref, Request, blocked_size, can_block, lowers
 from tinycnn.ops import REGISTRY
