@@ -14,7 +14,12 @@ OWN_OPERATORS = {"ChannelShuffle", "FakeQuantize", "ScaleShift"}
 OWN_FIELDS = {"activation", "indices"}
 
 
-@pytest.mark.parametrize("kind", sorted(k for k, c in REGISTRY.items() if c.__module__.startswith("tinycnn.ops.")))
+every_kind = pytest.mark.parametrize(
+    "kind", sorted(k for k, c in REGISTRY.items() if c.__module__.startswith("tinycnn.ops."))
+)
+
+
+@every_kind
 def test_fields_are_the_attributes_of_onnx(kind: str) -> None:
     if kind in OWN_OPERATORS:
         with pytest.raises(onnx.defs.SchemaError):
@@ -34,7 +39,7 @@ def test_fields_are_the_attributes_of_onnx(kind: str) -> None:
             )
 
 
-@pytest.mark.parametrize("kind", sorted(REGISTRY))
+@every_kind
 def test_every_annotated_attribute_is_a_frozen_field(kind: str) -> None:
     """An operator that is no dataclass itself declares no attribute, which would be none of its fields."""
     operator = REGISTRY[kind]
