@@ -53,3 +53,12 @@ IM2COL_TILES: Mapping[str, tuple[tuple[tuple[int, int], ...], tuple[tuple[int, i
     "avx2": (((6, 2),), ((12, 1),)),
     "portable": (((6, 2),), ((12, 1),)),
 }
+
+# Register tiles of convolutions into the plain layout, as (channels, output rows), and the accumulators that it takes
+# to keep the multipliers busy.
+PLAIN_TILES: Mapping[str, tuple[tuple[int, int], ...]] = {
+    "avx512": ((1, 8), (3, 4), (6, 2), (6, 1), (9, 2)),
+    "avx2": ((1, 8), (3, 4), (6, 2), (6, 1)),
+    "portable": ((1, 8), (3, 4), (6, 2), (6, 1)),
+}
+PLAIN_ACCUMULATORS = 8
