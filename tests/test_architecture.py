@@ -56,7 +56,7 @@ THIRD_PARTY = {
 }
 # And where functions may import them, as they need them.
 LATER = {
-    "rich": {"tinycnn.cli"},
+    "rich": {"tinycnn.cli", "tinycnn.runtime.compiling"},
     "pooch": {"tinycnn.models.zoo.download"},
     "onnxruntime": {"tinycnn.benchmark"},
     "matplotlib": {"tinycnn.profile.plot"},

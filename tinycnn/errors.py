@@ -1,6 +1,5 @@
 """Every error that tinycnn raises on purpose. One root, and the parents that Python users expect."""
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,8 @@ FEW, NEAREST = 8, 5
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """The message for a name that does not exist: all known ones where they are few, else the nearest."""
+    import difflib
+
     names = list(dict.fromkeys(known))
     alike = [n for n in names if name.lower() in n.lower()] + difflib.get_close_matches(name, names, FEW)
     nearest = list(dict.fromkeys(alike))[:NEAREST]

@@ -7,7 +7,7 @@ from typing import Any
 from tinycnn.ir import Graph, Node, TensorSpec
 from tinycnn.planner.program import Port, Program
 from tinycnn.runtime import executor_cpu, executor_cuda
-from tinycnn.runtime.network import Executor, Network, Plan, typical
+from tinycnn.runtime.network import Network, Plan, typical
 from tinycnn.session import InferenceSession
 
 
@@ -95,7 +95,7 @@ def summarise(session: InferenceSession, wishes: Mapping[str, tuple[int, ...]] |
     """Plans for these input shapes, and tells what came out. Raises ShapeError when they contradict the model."""
     shapes = default_shapes(session, wishes or {})
     plan = session.plan(shapes)
-    programs = [part.program for part in plan.parts if isinstance(part, Executor)]
+    programs = [part.program for part in plan.parts if isinstance(part, executor_cpu.Executor | executor_cuda.Executor)]
     layers = plan_layers(plan)
     specs = plan.graph.specs
     return Summary(

@@ -78,8 +78,7 @@ def fits_class(call: Call, schema: onnx.defs.OpSchema) -> bool:
         return False
     if op is None or dtype is None or not op.dtypes or dtype.kind in op.dtypes:
         return True
-    label = schema.inputs[0].type_str
-    allowed = next((c.allowed_type_strs for c in schema.type_constraints if c.type_param_str == label), [label])
+    allowed = facts.allowed_types(schema, schema.inputs[0].type_str)
     return not any(facts.of_element(facts.element_of_type(text)).dtype == dtype for text in allowed)
 
 

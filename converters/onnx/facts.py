@@ -73,17 +73,15 @@ def outputs(
 ) -> list[Fact]:
     """Facts of the first `count` outputs of one node."""
     by_label: dict[str, Fact] = {}
+    read, made = schema.inputs, schema.outputs  # each access makes them anew
     for i, fact in enumerate(inputs):
-        formal = schema.inputs[min(i, len(schema.inputs) - 1)] if schema.inputs else None
-        if formal is not None and fact != NOTHING:
-            by_label.setdefault(formal.type_str, fact)
-    allowed = {c.type_param_str: c.allowed_type_strs for c in schema.type_constraints}
+        if read and fact != NOTHING:
+            by_label.setdefault(read[min(i, len(read) - 1)].type_str, fact)
     declared = of_bodies(schema.name, attributes)
     result = []
     for i in range(count):
-        formal = schema.outputs[min(i, len(schema.outputs) - 1)]
-        types = allowed.get(formal.type_str, [formal.type_str])
-        known = by_label.get(formal.type_str)
+        label = made[min(i, len(made) - 1)].type_str
+        known = by_label.get(label)
         if declared is not None:
             fact = declared[i] if i < len(declared) else NOTHING
             if schema.name == "Loop":  # carried values keep their type but not their shape, scanned ones gain an axis
@@ -92,15 +90,25 @@ def outputs(
             fact = known
         elif element := explicit(attributes):
             fact = of_element(element)
-        elif len(types) == 1:
-            fact = replace(of_element(element_of_type(types[0])), opaque=not types[0].startswith("tensor"))
         else:
-            fact = Fact(opaque=not all(t.startswith("tensor") for t in types))
+            fact = of_types(allowed_types(schema, label))
         if declared is None:
             whole = i == 0 or schema.name == "Split"
             fact = replace(fact, rank=rank(schema.name, inputs, attributes) if whole else None)
         result.append(fact)
     return result
+
+
+def allowed_types(schema: onnx.defs.OpSchema, label: str) -> Sequence[str]:
+    """What a formal parameter's type, or name of types, stands for."""
+    return next((c.allowed_type_strs for c in schema.type_constraints if c.type_param_str == label), [label])
+
+
+def of_types(types: Sequence[str]) -> Fact:
+    """Of a value of one of these types."""
+    if len(types) == 1:
+        return replace(of_element(element_of_type(types[0])), opaque=not types[0].startswith("tensor"))
+    return Fact(opaque=not all(text.startswith("tensor") for text in types))
 
 
 def explicit(attributes: Mapping[str, Any]) -> int:

@@ -1,6 +1,7 @@
 """The fields of every operator against the schemas of ONNX: same names, same defaults."""
 
 import dataclasses
+import inspect
 
 import numpy as np
 import onnx
@@ -31,3 +32,15 @@ def test_fields_are_the_attributes_of_onnx(kind: str) -> None:
             assert f.default == (
                 value.decode() if isinstance(value, bytes) else pytest.approx(np.asarray(value).item())
             )
+
+
+@pytest.mark.parametrize("kind", sorted(REGISTRY))
+def test_every_annotated_attribute_is_a_frozen_field(kind: str) -> None:
+    """An operator that is no dataclass itself declares no attribute, which would be none of its fields."""
+    operator = REGISTRY[kind]
+    names = [name for name, of in inspect.get_annotations(operator).items() if "ClassVar" not in str(of)]
+    assert set(names) <= {f.name for f in dataclasses.fields(operator)}
+    assert names == [] or "__dataclass_fields__" in vars(operator)
+    for f in dataclasses.fields(operator):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(operator.__new__(operator), f.name, None)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.planner.requests import SHAPES, convolution
 from tinycnn.errors import OptionError
-from tinycnn.planner.select import select
+from tinycnn.planner.select import Selection, select
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -38,3 +38,22 @@ def test_the_runner_up_is_told() -> None:
     choice = select(convolution(*SHAPES[0]), {})
     assert choice and "ms predicted" in choice.reason
     assert np.isfinite(choice.time_s)
+
+
+def test_layers_alike_are_selected_alike() -> None:
+    """Each by its own weights, and by the wish for its own node."""
+    named = {SHAPES[1]: "im2col"}
+    requests = []
+    for shape in (*SHAPES, *SHAPES):
+        for wished in (False, True):
+            r = convolution(*shape)
+            node = replace(r.node, name=named.get(shape, "") if wished else "any")
+            requests.append(replace(r, node=node, threads=2))
+    wishes = {"im2col": "im2col"}
+    selection = Selection(wishes, {})
+    for r in requests:
+        found, alone = selection.of(r), select(r, wishes)
+        assert found and alone
+        assert (found.name, found.reason, found.time_s) == (alone.name, alone.reason, alone.time_s)
+        assert found.emit.args[0] is r  # type: ignore[attr-defined]
+    assert len(selection.selected) == len(SHAPES) + len(named)

@@ -12,7 +12,6 @@ import pytest
 from tinycnn.errors import DeviceError
 from tinycnn.kernels.cuda import driver
 from tinycnn.kernels.cuda.driver import Copy, Launch, Task
-from tinycnn.runtime import network
 
 Spans = list[tuple[int, int]]  # of addresses: [start, stop)
 FIRST = 1 << 50  # beyond every address of the host
@@ -108,8 +107,7 @@ def plug_in(device: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         asked.append(number)
         return device
 
-    for module in (driver, network):
-        monkeypatch.setattr(module, "open_gpu", open_gpu)
+    monkeypatch.setattr(driver, "open_gpu", open_gpu)
     return asked
 
 

@@ -1,6 +1,5 @@
 """Abs: the absolute value."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -8,7 +7,6 @@ import numpy as np
 from tinycnn.ops.activation import Activation, _Elementwise
 
 
-@dataclass(frozen=True)
 class Abs(_Elementwise):
     """|x|, of floats and integers.  Source: ONNX Abs, opset 13."""
 

@@ -96,7 +96,6 @@ def finish(y: np.ndarray, dtype: np.dtype, activation: Activation | None = None)
         return np.asarray(y, dtype)
 
 
-@dataclass(frozen=True)
 class _Elementwise(Op):
     """Base: a function of the first input, whose shape and dtype the output has."""
 

@@ -1,13 +1,10 @@
 """Add: the sum of two tensors."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.broadcast import _Arithmetic
 
 
-@dataclass(frozen=True)
 class Add(_Arithmetic):
     """a + b, broadcast.  Source: ONNX Add, opset 14."""
 

@@ -1,13 +1,10 @@
 """ArgMax: where the greatest element is."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.arg import _Arg
 
 
-@dataclass(frozen=True)
 class ArgMax(_Arg):
     """The position of the greatest element along `axis`.  Source: ONNX ArgMax, opset 13."""
 

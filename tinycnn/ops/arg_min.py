@@ -1,13 +1,10 @@
 """ArgMin: where the least element is."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.arg import _Arg
 
 
-@dataclass(frozen=True)
 class ArgMin(_Arg):
     """The position of the least element along `axis`.  Source: ONNX ArgMin, opset 13."""
 

@@ -46,14 +46,12 @@ class _Arithmetic(Op):
             return (finish(reduce(self.combine, wide), dtype, self.activation),)
 
 
-@dataclass(frozen=True)
 class _Variadic(_Arithmetic):
     """Base: the same for one input or more, combined from left to right."""
 
     arity: ClassVar[tuple[int, int]] = (1, ANY_NUMBER)
 
 
-@dataclass(frozen=True)
 class _Comparison(Op):
     """Base: two inputs of one dtype that broadcast as in NumPy, and bool comes out."""
 

@@ -1,13 +1,10 @@
 """Ceil: the next integer above."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.activation import Activation, _Elementwise
 
 
-@dataclass(frozen=True)
 class Ceil(_Elementwise):
     """The least integer that is not below x.  Source: ONNX Ceil, opset 13."""
 

@@ -1,6 +1,5 @@
 """Clip: values kept between two bounds."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +10,6 @@ from tinycnn.ops.op import Specs, Values
 from tinycnn.ops.shapes import expect, same_dtype
 
 
-@dataclass(frozen=True)
 class Clip(_Elementwise):
     """min(max(x, low), high): where low > high, all become high.
 

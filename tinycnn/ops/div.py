@@ -1,7 +1,5 @@
 """Div: the quotient of two tensors."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.broadcast import _Arithmetic
@@ -13,7 +11,6 @@ def truncating_division(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return down + ((down * b != a) & ((a < 0) != (b < 0))).astype(down.dtype)
 
 
-@dataclass(frozen=True)
 class Div(_Arithmetic):
     """a / b, broadcast; of integers rounded toward zero.  Source: ONNX Div, opset 14."""
 

@@ -1,6 +1,5 @@
 """Dropout: at inference nothing is dropped."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -9,7 +8,6 @@ from tinycnn.ir import TensorSpec
 from tinycnn.ops.op import Op, Specs, Values
 
 
-@dataclass(frozen=True)
 class Dropout(Op):
     """x itself; `ratio` is the share of its elements that training set to zero.
 

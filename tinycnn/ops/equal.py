@@ -1,6 +1,5 @@
 """Equal: which elements are equal."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -8,7 +7,6 @@ import numpy as np
 from tinycnn.ops.broadcast import _Comparison
 
 
-@dataclass(frozen=True)
 class Equal(_Comparison):
     """a == b, broadcast, of numbers or bool.  Source: ONNX Equal, opset 19."""
 

@@ -1,13 +1,10 @@
 """Exp: the exponential function."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.activation import Activation, _Elementwise
 
 
-@dataclass(frozen=True)
 class Exp(_Elementwise):
     """e^x.  Source: ONNX Exp, opset 13."""
 

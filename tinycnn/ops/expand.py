@@ -1,6 +1,5 @@
 """Expand: a tensor repeated along axes of size 1."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +10,6 @@ from tinycnn.ops.op import Op, Specs, Values
 from tinycnn.ops.shapes import broadcast, integers
 
 
-@dataclass(frozen=True)
 class Expand(Op):
     """x, broadcast with a tensor of the given shape.
 

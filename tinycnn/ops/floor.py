@@ -1,13 +1,10 @@
 """Floor: the next integer below."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.activation import Activation, _Elementwise
 
 
-@dataclass(frozen=True)
 class Floor(_Elementwise):
     """The greatest integer that is not above x.  Source: ONNX Floor, opset 13."""
 

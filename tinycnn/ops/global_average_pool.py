@@ -1,14 +1,11 @@
 """GlobalAveragePool: the mean of each channel."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.activation import finish
 from tinycnn.ops.global_pool import _GlobalPool
 
 
-@dataclass(frozen=True)
 class GlobalAveragePool(_GlobalPool):
     """The mean over all spatial axes.  Source: ONNX GlobalAveragePool, opset 22."""
 

@@ -1,13 +1,10 @@
 """GlobalMaxPool: the greatest element of each channel."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.global_pool import _GlobalPool
 
 
-@dataclass(frozen=True)
 class GlobalMaxPool(_GlobalPool):
     """The greatest element over all spatial axes; NaN propagates.  Source: ONNX GlobalMaxPool, opset 22."""
 

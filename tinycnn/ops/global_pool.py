@@ -1,6 +1,5 @@
 """Base of the pooling operators whose window is all of the spatial axes."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinycnn.errors import ShapeError
@@ -9,7 +8,6 @@ from tinycnn.ops.op import Op, Specs, Values
 from tinycnn.ops.shapes import written
 
 
-@dataclass(frozen=True)
 class _GlobalPool(Op):
     """Base: x [n, c, *spatial] to y [n, c, 1, ...]. Raises ShapeError when there is nothing to pool."""
 

@@ -1,13 +1,10 @@
 """Greater: which elements are greater."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.broadcast import _Comparison
 
 
-@dataclass(frozen=True)
 class Greater(_Comparison):
     """a > b, broadcast.  Source: ONNX Greater, opset 13."""
 

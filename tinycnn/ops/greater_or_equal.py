@@ -1,13 +1,10 @@
 """GreaterOrEqual: which elements are not less."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.broadcast import _Comparison
 
 
-@dataclass(frozen=True)
 class GreaterOrEqual(_Comparison):
     """a >= b, broadcast.  Source: ONNX GreaterOrEqual, opset 16."""
 

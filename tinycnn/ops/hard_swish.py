@@ -1,13 +1,10 @@
 """HardSwish: x times a hard sigmoid of x."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.activation import Activation, _Elementwise
 
 
-@dataclass(frozen=True)
 class HardSwish(_Elementwise):
     """x clip(x / 6 + 1 / 2, 0, 1).  Source: ONNX HardSwish, opset 22; Howard et al., arXiv:1905.02244, section 5.2."""
 

@@ -1,14 +1,11 @@
 """Identity: x itself."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ir import TensorSpec
 from tinycnn.ops.op import Op, Specs, Values
 
 
-@dataclass(frozen=True)
 class Identity(Op):
     """x, of any shape and dtype.  Source: ONNX Identity, opset 25."""
 

@@ -1,7 +1,5 @@
 """InstanceNormalization: each channel of each sample standardised by itself."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.errors import ShapeError
@@ -12,7 +10,6 @@ from tinycnn.ops.op import Specs, Values
 from tinycnn.ops.shapes import expect, same_dtype, written
 
 
-@dataclass(frozen=True)
 class InstanceNormalization(_Normalization):
     """scale (x - mean) / sqrt(variance + epsilon) + b, the statistics over the spatial axes.
 

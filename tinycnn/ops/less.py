@@ -1,13 +1,10 @@
 """Less: which elements are less."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.broadcast import _Comparison
 
 
-@dataclass(frozen=True)
 class Less(_Comparison):
     """a < b, broadcast.  Source: ONNX Less, opset 13."""
 

@@ -1,13 +1,10 @@
 """LessOrEqual: which elements are not greater."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.broadcast import _Comparison
 
 
-@dataclass(frozen=True)
 class LessOrEqual(_Comparison):
     """a <= b, broadcast.  Source: ONNX LessOrEqual, opset 16."""
 

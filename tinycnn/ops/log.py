@@ -1,13 +1,10 @@
 """Log: the natural logarithm."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.activation import Activation, _Elementwise
 
 
-@dataclass(frozen=True)
 class Log(_Elementwise):
     """log(x); NaN below zero, -inf at zero.  Source: ONNX Log, opset 13."""
 

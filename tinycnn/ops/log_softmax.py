@@ -1,14 +1,11 @@
 """LogSoftmax: the logarithm of Softmax."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.activation import finish
 from tinycnn.ops.softmax import Softmax
 
 
-@dataclass(frozen=True)
 class LogSoftmax(Softmax):
     """x - log(sum e^x) along `axis`. The output has shape and dtype of x.  Source: ONNX LogSoftmax, opset 13."""
 

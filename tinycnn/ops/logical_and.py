@@ -1,6 +1,5 @@
 """And: the logical conjunction."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -8,7 +7,6 @@ import numpy as np
 from tinycnn.ops.broadcast import _Comparison
 
 
-@dataclass(frozen=True)
 class And(_Comparison):
     """a and b, broadcast, of bool.  Source: ONNX And, opset 7."""
 

@@ -1,6 +1,5 @@
 """Not: the logical negation."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -9,7 +8,6 @@ from tinycnn.ir import TensorSpec
 from tinycnn.ops.op import Op, Specs, Values
 
 
-@dataclass(frozen=True)
 class Not(Op):
     """not x, of bool.  Source: ONNX Not, opset 1."""
 

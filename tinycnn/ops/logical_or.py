@@ -1,6 +1,5 @@
 """Or: the logical disjunction."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -8,7 +7,6 @@ import numpy as np
 from tinycnn.ops.broadcast import _Comparison
 
 
-@dataclass(frozen=True)
 class Or(_Comparison):
     """a or b, broadcast, of bool.  Source: ONNX Or, opset 7."""
 

@@ -1,13 +1,10 @@
 """Max: the greatest of several tensors."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.broadcast import _Variadic
 
 
-@dataclass(frozen=True)
 class Max(_Variadic):
     """The greatest of all inputs, broadcast; NaN propagates.  Source: ONNX Max, opset 13."""
 

@@ -1,6 +1,5 @@
 """Mean: the mean of several tensors."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -9,7 +8,6 @@ from tinycnn.ops.activation import finish
 from tinycnn.ops.broadcast import _Variadic
 
 
-@dataclass(frozen=True)
 class Mean(_Variadic):
     """The sum of all inputs, broadcast, over their number.  Source: ONNX Mean, opset 13."""
 

@@ -1,13 +1,10 @@
 """Min: the least of several tensors."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.broadcast import _Variadic
 
 
-@dataclass(frozen=True)
 class Min(_Variadic):
     """The least of all inputs, broadcast; NaN propagates.  Source: ONNX Min, opset 13."""
 

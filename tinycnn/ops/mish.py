@@ -1,13 +1,10 @@
 """Mish: x times the hyperbolic tangent of softplus."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.activation import Activation, _Elementwise
 
 
-@dataclass(frozen=True)
 class Mish(_Elementwise):
     """x tanh(log(1 + e^x)).  Source: ONNX Mish, opset 22; Misra, arXiv:1908.08681."""
 

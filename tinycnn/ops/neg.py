@@ -1,6 +1,5 @@
 """Neg: the negative."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -8,7 +7,6 @@ import numpy as np
 from tinycnn.ops.activation import Activation, _Elementwise
 
 
-@dataclass(frozen=True)
 class Neg(_Elementwise):
     """-x, of floats and signed integers.  Source: ONNX Neg, opset 13."""
 

@@ -1,6 +1,5 @@
 """NonZero: where a tensor is not zero."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -9,7 +8,6 @@ from tinycnn.ir import TensorSpec
 from tinycnn.ops.op import Op, Specs, Values
 
 
-@dataclass(frozen=True)
 class NonZero(Op):
     """The indices of all elements that are not zero, int64 [rank, number of them]; the shape depends on the data.
 

@@ -22,7 +22,8 @@ ANY_NUMBER = 1 << 30  # greatest number of inputs of a variadic operator
 class Op:
     """What an operator means, in the form of the newest ONNX opset. Fields are ONNX attributes, by name.
 
-    A subclass registers itself under `kind`, which is its class name unless it says otherwise.
+    A subclass registers itself under `kind`, which is its class name unless it says otherwise. One with fields of its
+    own is declared a frozen dataclass; one without is it by its base, and spares every start the making of its methods.
 
     arity      least and greatest number of inputs; the ones beyond the least may be absent (None)
     results    greatest number of outputs

@@ -1,7 +1,5 @@
 """Pow: one tensor to the power of another."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.errors import ShapeError
@@ -11,7 +9,6 @@ from tinycnn.ops.broadcast import _Arithmetic
 from tinycnn.ops.op import Specs, Values
 
 
-@dataclass(frozen=True)
 class Pow(_Arithmetic):
     """a to the power b, broadcast, in the dtype of a; b may have another. Integers are rounded toward zero.
 

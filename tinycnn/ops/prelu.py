@@ -1,6 +1,5 @@
 """PRelu: x below zero times a learned slope."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +10,6 @@ from tinycnn.ops.op import Specs, Values
 from tinycnn.ops.shapes import broadcast_to, same_dtype
 
 
-@dataclass(frozen=True)
 class PRelu(_Elementwise):
     """slope x for x < 0, else x.
 

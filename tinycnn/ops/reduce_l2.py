@@ -1,6 +1,5 @@
 """ReduceL2: Euclidean norms over some axes."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -9,7 +8,6 @@ from tinycnn.ops.reduce import _Reduce
 from tinycnn.ops.shapes import Shape
 
 
-@dataclass(frozen=True)
 class ReduceL2(_Reduce):
     """The square root of the sum of x^2 over axes; 0 of nothing.  Source: ONNX ReduceL2, opset 18."""
 

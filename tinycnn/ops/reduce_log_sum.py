@@ -1,6 +1,5 @@
 """ReduceLogSum: logarithms of sums over some axes."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -9,7 +8,6 @@ from tinycnn.ops.reduce import _Reduce
 from tinycnn.ops.shapes import Shape
 
 
-@dataclass(frozen=True)
 class ReduceLogSum(_Reduce):
     """The logarithm of the sum over axes; -inf of nothing.  Source: ONNX ReduceLogSum, opset 18."""
 

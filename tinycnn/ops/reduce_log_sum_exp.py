@@ -1,6 +1,5 @@
 """ReduceLogSumExp: logarithms of sums of exponentials over some axes."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -9,7 +8,6 @@ from tinycnn.ops.reduce import _Reduce
 from tinycnn.ops.shapes import Shape
 
 
-@dataclass(frozen=True)
 class ReduceLogSumExp(_Reduce):
     """log(sum e^x) over axes; -inf of nothing.  Source: ONNX ReduceLogSumExp, opset 18."""
 

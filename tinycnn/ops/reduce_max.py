@@ -1,6 +1,5 @@
 """ReduceMax: greatest elements over some axes."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -9,7 +8,6 @@ from tinycnn.ops.reduce import _Reduce, least
 from tinycnn.ops.shapes import Shape
 
 
-@dataclass(frozen=True)
 class ReduceMax(_Reduce):
     """The greatest over axes; of nothing, the least there is. NaN propagates.  Source: ONNX ReduceMax, opset 20."""
 

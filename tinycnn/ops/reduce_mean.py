@@ -1,7 +1,6 @@
 """ReduceMean: means over some axes."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,7 +9,6 @@ from tinycnn.ops.reduce import _Reduce
 from tinycnn.ops.shapes import Shape
 
 
-@dataclass(frozen=True)
 class ReduceMean(_Reduce):
     """The mean over axes, of integers rounded toward zero; NaN of nothing.  Source: ONNX ReduceMean, opset 18."""
 

@@ -1,6 +1,5 @@
 """ReduceMin: least elements over some axes."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -9,7 +8,6 @@ from tinycnn.ops.reduce import _Reduce, greatest
 from tinycnn.ops.shapes import Shape
 
 
-@dataclass(frozen=True)
 class ReduceMin(_Reduce):
     """The least over axes; of nothing, the greatest there is. NaN propagates.  Source: ONNX ReduceMin, opset 20."""
 

@@ -1,14 +1,11 @@
 """ReduceProd: products over some axes."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.reduce import _Reduce
 from tinycnn.ops.shapes import Shape
 
 
-@dataclass(frozen=True)
 class ReduceProd(_Reduce):
     """The product over axes; 1 of nothing.  Source: ONNX ReduceProd, opset 18."""
 

@@ -1,14 +1,11 @@
 """ReduceSumSquare: sums of squares over some axes."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.reduce import _Reduce
 from tinycnn.ops.shapes import Shape
 
 
-@dataclass(frozen=True)
 class ReduceSumSquare(_Reduce):
     """The sum of x^2 over axes; 0 of nothing.  Source: ONNX ReduceSumSquare, opset 18."""
 

@@ -1,6 +1,5 @@
 """Relu: max(x, 0)."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -8,7 +7,6 @@ import numpy as np
 from tinycnn.ops.activation import Activation, _Elementwise
 
 
-@dataclass(frozen=True)
 class Relu(_Elementwise):
     """max(x, 0), of floats and signed integers; NaN propagates.  Source: ONNX Relu, opset 14."""
 

@@ -1,13 +1,10 @@
 """Round: the nearest integer."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.activation import Activation, _Elementwise
 
 
-@dataclass(frozen=True)
 class Round(_Elementwise):
     """The nearest integer, the even one of two.  Source: ONNX Round, opset 22."""
 

@@ -1,6 +1,5 @@
 """Sign: the sign."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -8,7 +7,6 @@ import numpy as np
 from tinycnn.ops.activation import Activation, _Elementwise
 
 
-@dataclass(frozen=True)
 class Sign(_Elementwise):
     """-1, 0 or 1, of floats and integers.  Source: ONNX Sign, opset 13."""
 

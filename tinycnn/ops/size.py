@@ -1,14 +1,11 @@
 """Size: the number of elements of a tensor."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ir import TensorSpec
 from tinycnn.ops.op import Op, Specs, Values
 
 
-@dataclass(frozen=True)
 class Size(Op):
     """The number of elements of x, as an int64 scalar. The reference reads nothing of x but its shape.
 

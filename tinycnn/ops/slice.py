@@ -1,6 +1,5 @@
 """Slice: every so many elements between two positions, along some axes."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -19,7 +18,6 @@ def clamped(start: int, end: int, step: int, size: int) -> range:
     return range(min(max(start, 0), size - 1), min(max(end, -1), size - 1), step)
 
 
-@dataclass(frozen=True)
 class Slice(Op):
     """The elements of x at start, start + step, ... before end, along the given axes.
 

@@ -1,13 +1,10 @@
 """Softplus: a smooth Relu."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.activation import Activation, _Elementwise
 
 
-@dataclass(frozen=True)
 class Softplus(_Elementwise):
     """log(1 + e^x).  Source: ONNX Softplus, opset 22."""
 

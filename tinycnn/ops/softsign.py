@@ -1,13 +1,10 @@
 """Softsign: x over one plus its size."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.activation import Activation, _Elementwise
 
 
-@dataclass(frozen=True)
 class Softsign(_Elementwise):
     """x / (1 + |x|).  Source: ONNX Softsign, opset 22."""
 

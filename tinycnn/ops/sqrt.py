@@ -1,13 +1,10 @@
 """Sqrt: the square root."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.activation import Activation, _Elementwise
 
 
-@dataclass(frozen=True)
 class Sqrt(_Elementwise):
     """sqrt(x); NaN below zero.  Source: ONNX Sqrt, opset 13."""
 

@@ -1,6 +1,5 @@
 """Squeeze: axes of size 1 dropped."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +10,6 @@ from tinycnn.ops.op import Op, Specs, Values
 from tinycnn.ops.shapes import Shape, integers, positive_axes, written
 
 
-@dataclass(frozen=True)
 class Squeeze(Op):
     """x without the given axes, which must be of size 1; without `axes`, without all of size 1.
 

@@ -1,13 +1,10 @@
 """Sub: the difference of two tensors."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinycnn.ops.broadcast import _Arithmetic
 
 
-@dataclass(frozen=True)
 class Sub(_Arithmetic):
     """a - b, broadcast.  Source: ONNX Sub, opset 14."""
 

@@ -1,6 +1,5 @@
 """Sum: the sum of several tensors."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -8,7 +7,6 @@ import numpy as np
 from tinycnn.ops.broadcast import _Variadic
 
 
-@dataclass(frozen=True)
 class Sum(_Variadic):
     """The sum of all inputs, broadcast.  Source: ONNX Sum, opset 13."""
 

@@ -1,6 +1,5 @@
 """Tile: a tensor repeated along its axes."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +10,6 @@ from tinycnn.ops.op import Op, Specs, Values
 from tinycnn.ops.shapes import Shape, integers, written
 
 
-@dataclass(frozen=True)
 class Tile(Op):
     """x, repeats[i] times along axis i.
 

@@ -1,6 +1,5 @@
 """Unsqueeze: axes of size 1 inserted."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +9,6 @@ from tinycnn.ops.op import Op, Specs, Values
 from tinycnn.ops.shapes import Shape, integers, positive_axes
 
 
-@dataclass(frozen=True)
 class Unsqueeze(Op):
     """x with axes of size 1 where y shall have them.
 

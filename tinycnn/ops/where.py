@@ -1,6 +1,5 @@
 """Where: elements of one tensor or of another."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +9,6 @@ from tinycnn.ops.op import Op, Specs, Values
 from tinycnn.ops.shapes import broadcast, same_dtype
 
 
-@dataclass(frozen=True)
 class Where(Op):
     """x where the condition holds, else y, all broadcast.
 

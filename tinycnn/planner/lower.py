@@ -16,7 +16,7 @@ from tinycnn.kernels.lowering import Choice, Layout, Ref, Request, Target, block
 from tinycnn.planner import arena
 from tinycnn.planner.concat import Parts, find_parts
 from tinycnn.planner.program import Buffer, Port, Program, Row, Step, encode
-from tinycnn.planner.select import select
+from tinycnn.planner.select import Selection
 from tinycnn.planner.tuned import Tuned
 from tinycnn.planner.verify import verify
 from tinycnn.planner.weights import WeightStore
@@ -255,10 +255,11 @@ class NodeEmitter:
 def choose(graph: Graph, options: Options) -> list[tuple[Request, Choice]]:
     """What computes each node of a graph whose specs are all known and whose nodes all have kernels, in order."""
     layouts: dict[str, Layout] = dict.fromkeys(graph.inputs, "plain")
+    selection = Selection(options.algorithms, options.tuned)
     chosen: list[tuple[Request, Choice]] = []
     for node in graph.nodes:
         request = make_request(graph, node, layouts, options)
-        choice = select(request, options.algorithms, options.tuned)
+        choice = selection.of(request)
         if choice is None:
             raise ProgramError(f"{node.kind} {node.name!r} has no kernel")
         chosen.append((request, choice))

@@ -16,8 +16,12 @@ def families(platform: Platform, kind: str) -> Sequence[Lowering]:
     return LOWERINGS.get((platform, kind), ())
 
 
+def families_of(request: Request) -> Sequence[Lowering]:
+    return families(request.target.platform, request.node.kind)
+
+
 def offers(request: Request) -> Iterator[Choice]:
-    for lowering in families(request.target.platform, request.node.kind):
+    for lowering in families_of(request):
         yield from lowering(request)
 
 
@@ -54,7 +58,9 @@ def select(request: Request, algorithms: Mapping[str, str], tuned: Mapping[str, 
 
     Raises OptionError when the algorithm that was asked for this very node does not apply.
     """
-    choices = list(offers(replace(request, threads=1)))
+    alone = replace(request, threads=1)
+    offered = [(lowering, c) for lowering in families_of(request) for c in lowering(alone)]
+    choices = [choice for _, choice in offered]
     if not choices:
         return None
 
@@ -76,7 +82,8 @@ def select(request: Request, algorithms: Mapping[str, str], tuned: Mapping[str, 
     else:
         why = ""
     if request.threads > 1:
-        shared = [choice for choice in offers(request) if choice.computes_as(best)]
+        lowerings = dict.fromkeys(lowering for lowering, choice in offered if choice.computes_as(best))
+        shared = [c for lowering in lowerings for c in lowering(request) if c.computes_as(best)]
         if stored and found:
             best = tuned_variant(shared, found, request.threads) or best
         else:
@@ -88,3 +95,27 @@ def tuned_variant(shared: Sequence[Choice], found: Tuned, threads: int) -> Choic
     """Of choices that compute alike, the fastest on so many threads as far as measured, else that on one."""
     ms = found.on_threads.get(threads, {found.choice: 0.0})
     return min((choice for choice in shared if choice.name in ms), key=lambda choice: ms[choice.name], default=None)
+
+
+class Selection:
+    """The choices of one plan. Networks repeat their layers: what was selected for one is found again for those alike.
+
+    algorithms, tuned  as `select` takes them
+    """
+
+    def __init__(self, algorithms: Mapping[str, str], tuned: Mapping[str, Tuned]):
+        self.algorithms, self.tuned = algorithms, tuned
+        self.selected: dict[tuple[str, str], Choice] = {}
+
+    def of(self, request: Request) -> Choice | None:
+        """What `select` would return."""
+        key = describe(request), self.algorithms.get(request.node.name, "")
+        model = self.selected.get(key)
+        if model is not None:
+            for choice in offers(request):
+                if choice.name == model.name:
+                    return replace(choice, reason=model.reason)
+        selected = select(request, self.algorithms, self.tuned)
+        if selected is not None:
+            self.selected[key] = selected
+        return selected

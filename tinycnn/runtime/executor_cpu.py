@@ -3,13 +3,14 @@
 import collections
 import functools
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
 from tinycnn.ir.memory import OVERREAD, aligned
-from tinycnn.kernels.cpu import native
 from tinycnn.kernels.cpu.walk import walk
 from tinycnn.planner.program import Port, Program, decode
+from tinycnn.runtime import compiling
 from tinycnn.runtime.team import ENTRY, SPINS, team, yield_address
 
 # Below this much predicted work a second thread costs more than it brings.
@@ -54,10 +55,11 @@ class Context:
 class Executor:
     """A program bound to this process. `run` may be called from many threads at once."""
 
+    on_device: ClassVar[bool] = False
+
     def __init__(self, program: Program):
         self.program = program
-        self.addresses = [native.address(kernel) for kernel in program.kernels]
-        self.walk_address = native.address(walk(program.target))
+        *self.addresses, self.walk_address = compiling.addresses([*program.kernels, walk(program.target)])
         self.walk = ENTRY(self.walk_address)
         self.contexts: collections.deque[Context] = collections.deque()
         self.alone = program.threads == 1 or program.predicted_s < TEAM_WORTH_S

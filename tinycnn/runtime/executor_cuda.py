@@ -5,7 +5,7 @@ import functools
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -126,6 +126,8 @@ def filled(ports: Sequence[Port]) -> list[Port]:
 
 class Executor:
     """A program bound to a device. `run` may be called from many threads at once."""
+
+    on_device: ClassVar[bool] = True
 
     def __init__(self, program: Program, backend: Backend):
         self.program, self.backend = program, backend

@@ -4,25 +4,26 @@ import collections
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinycnn import knobs, passes
 from tinycnn.errors import FeedError, Problem, TinyCnnError, UnsupportedModelError
 from tinycnn.ir import Graph, Node, TensorSpec
-from tinycnn.kernels.cuda.device import Device
-from tinycnn.kernels.cuda.driver import open_gpu
 from tinycnn.passes.bind import Shape, bind
 from tinycnn.planner.lower import Options, write
 from tinycnn.planner.partition import Call, Part, Rest, Stretch, partition
 from tinycnn.planner.select import families
 from tinycnn.planner.weights import WeightStore
-from tinycnn.runtime import executor_cpu, executor_cuda
+from tinycnn.runtime import executor_cpu
 from tinycnn.runtime.device_array import describe, is_on_device
 from tinycnn.stages import stage
 
-Executor = executor_cpu.Executor | executor_cuda.Executor
+if TYPE_CHECKING:
+    from tinycnn.runtime import executor_cuda
+
+    Executor = executor_cpu.Executor | executor_cuda.Executor
 
 # What values hold: arrays, lists of such for sequences, None for an optional value that is absent.
 Arrays = dict[str, Any]
@@ -37,17 +38,17 @@ class Plan:
 
     def run(self, values: Arrays) -> list[Any]:
         """The graph's outputs. values: the feeds by name."""
-        first = self.parts[0] if self.parts else None
-        if len(self.parts) > 1 or not isinstance(first, executor_cuda.Executor):
+        only = self.parts[0] if len(self.parts) == 1 else None
+        executor = None if isinstance(only, Node | Network) else only
+        if executor is None or not executor.on_device:
             for name, value in values.items():
                 if is_on_device(value):
                     raise FeedError(
                         f"input {name!r} lies on a device, but not all of the model runs there: give it as an array of "
                         "the host"
                     )
-        if len(self.parts) == 1 and isinstance(first, Executor):
-            if tuple(port.name for port in first.program.outputs) == self.graph.outputs:
-                return first.run([values[name] for name in first.input_names])
+        if executor is not None and tuple(port.name for port in executor.program.outputs) == self.graph.outputs:
+            return executor.run([values[name] for name in executor.input_names])
         feeds, values = values, dict(values)
         for part in self.parts:
             values.update(self.run_part(part, values))
@@ -105,12 +106,17 @@ def nodes_of(part: Call | Rest) -> Sequence[Node]:
     return [part.node] if isinstance(part, Call) else part.graph.nodes
 
 
-def executor(part: Stretch, store: WeightStore) -> Executor:
+def executor(part: Stretch, store: WeightStore) -> "Executor":
     """The stretch, planned and bound to what it runs on."""
     program, target = write(part.graph, part.options, store), part.options.target
-    if isinstance(target, Device):
-        return executor_cuda.Executor(program, open_gpu(target.number))
-    return executor_cpu.Executor(program)
+    if target.platform == "cpu":
+        return executor_cpu.Executor(program)
+    from tinycnn.kernels.cuda.device import Device
+    from tinycnn.kernels.cuda.driver import open_gpu
+    from tinycnn.runtime import executor_cuda
+
+    assert isinstance(target, Device)
+    return executor_cuda.Executor(program, open_gpu(target.number))
 
 
 class Network:

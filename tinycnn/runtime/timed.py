@@ -85,7 +85,7 @@ class TimedPlan(Plan):
 
     marks: Marks
 
-    def run_part(self, part: network.Executor | Node | Network, values: Arrays) -> Arrays:
+    def run_part(self, part: "network.Executor | Node | Network", values: Arrays) -> Arrays:
         if not isinstance(part, Node):
             return super().run_part(part, values)
         begin = now()
