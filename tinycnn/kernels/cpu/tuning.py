@@ -75,16 +75,24 @@ def overlap_s(compute_s: float, stream_s: float) -> float:
     return max(compute_s, stream_s) + min(compute_s, stream_s) / 4
 
 
-# Depthwise convolution: outputs of one register tile, and the (kernel width, stride) that have kernels of their own.
-DEPTHWISE_ROWS: Mapping[str, tuple[int, ...]] = {"avx512": (14, 7), "avx2": (7,), "portable": (7,)}
-DEPTHWISE_WINDOWS: tuple[tuple[int, int], ...] = ((3, 1), (3, 2), (5, 1), (5, 2), (7, 1))
+# Convolution in small groups: outputs of one register tile, and by the channels of a group the (kernel width, stride)
+# that have kernels of their own.
+GROUPED_ROWS: Mapping[str, tuple[int, ...]] = {"avx512": (14, 7), "avx2": (7,), "portable": (7,)}
+GROUPED_WINDOWS: Mapping[int, tuple[tuple[int, int], ...]] = {
+    1: ((3, 1), (3, 2), (5, 1), (5, 2), (7, 1)),
+    2: ((3, 1), (3, 2)),
+    4: ((3, 1), (3, 2)),
+    8: ((3, 1), (3, 2)),
+    16: ((3, 1), (3, 2)),
+}
 
 # Bytes of L1 that the weights of a tile may fill, and the tile rows from which weights may come from L2 instead.
 L1_BYTES = 28 << 10
 L2_ROWS = 12
 
-# Share of the peak that a depthwise tile reaches in cache: with separate and with shared input vectors.
-DEPTHWISE_EFFICIENCY: tuple[float, float] = (0.5, 0.85)
+# Share of the peak that their tiles reach in cache, with separate and with shared input vectors: of groups of one
+# channel, and of more, whose vectors cross cache lines (on an AMD EPYC with AVX-512).
+GROUPED_EFFICIENCY: tuple[tuple[float, float], tuple[float, float]] = ((0.5, 0.85), (0.3, 0.8))
 
 # Elements of one piece of elementwise work: small enough for L1, large enough to hide the loop around it.
 CHUNK = 2048
