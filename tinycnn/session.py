@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 ONNX_TYPES = {"float32": "float", "float64": "double", "bool": "bool", "object": "string", "str": "string"}
-ALGORITHMS = ("direct", "im2col", "winograd_f2x3", "winograd_f4x3", "winograd_f6x3", "depthwise")
+ALGORITHMS = ("direct", "im2col", "winograd_f2x3", "winograd_f4x3", "winograd_f6x3", "depthwise", "grouped", "plain")
 NETWORKS_KEPT = 8
 MOST_THREADS = 1024
 
@@ -194,8 +194,12 @@ class InferenceSession:
         self.network = self.networks[graph.outputs] = self.network_for(as_f32(graph), graph.outputs)
         del graph  # what passes made other weights of need not stay in memory while these are packed
         self.casts = [self.cast_of(name) for name in self.declared.outputs]
-        if all(spec.is_static for spec in self.declared.inputs.values()):
-            self.network.plan({name: spec.dims for name, spec in self.declared.inputs.items()})
+        self.takes_device_arrays = CUDA in self.providers
+        static = {name: spec for name, spec in self.declared.inputs.items() if spec.is_static}
+        self.exact = {n: (spec.dims, spec.dtype) for n, spec in static.items() if computed(spec.dtype) == spec.dtype}
+        self.runner: Network | Plan = self.network
+        if len(static) == len(self.declared.inputs):
+            self.runner = self.network.plan({name: spec.dims for name, spec in static.items()})
         else:
             self.network.check()
 
@@ -241,14 +245,14 @@ class InferenceSession:
         Results are arrays of the declared dtypes, lists of such for sequences, None for an absent optional value.
         Raises FeedError and FeedTypeError, naming the input or output at fault.
         """
-        names, network, casts = self.declared.outputs, self.network, self.casts
+        names, runner, casts = self.declared.outputs, self.runner, self.casts
         if output_names and tuple(output_names) != names:
             names = tuple(output_names)
-            network, casts = self.chosen(names), [self.cast_of(name) for name in names]
-        feeds = self.check_feeds(input_feed, network)
-        if CUDA in self.providers and any(is_on_device(value) for value in feeds.values()):
+            runner, casts = self.chosen(names), [self.cast_of(name) for name in names]
+        feeds = self.check_feeds(input_feed)
+        if self.takes_device_arrays and any(is_on_device(value) for value in feeds.values()):
             check_results_may_stay(names, casts)
-        results = network.run(feeds)
+        results = runner.run(feeds)
         return [y if c is None else as_declared(y, c) for y, c in zip(results, casts, strict=True)]
 
     def chosen(self, names: tuple[str, ...]) -> "Network":
@@ -263,9 +267,9 @@ class InferenceSession:
                     self.networks.pop(list(self.networks)[1])
             return self.networks[names]
 
-    def check_feeds(self, feeds: Mapping[str, Any], network: "Network") -> dict[str, Any]:
+    def check_feeds(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         inputs = self.declared.inputs
-        if len(feeds) != len(inputs) or any(name not in inputs for name in feeds):
+        if feeds.keys() != inputs.keys():
             unknown = sorted(set(feeds) - set(inputs))
             missing = [name for name in inputs if name not in feeds]
             if unknown:
@@ -273,11 +277,16 @@ class InferenceSession:
             raise FeedError(f"input {missing[0]!r} is missing; the model's inputs are {list(inputs)}")
         checked = {}
         for name, spec in inputs.items():
-            if CUDA not in self.providers and is_on_device(feeds[name]):
-                raise FeedTypeError(f"input {name!r} lies on a CUDA device, and this session runs on the processor")
-            value = feeds[name] if spec.is_unknown else check_feed(name, feeds[name], spec)
-            checked[name] = as_computed(value)
-        return {name: checked[name] for name in network.graph.inputs}
+            value = feeds[name]
+            as_it_is = type(value) is np.ndarray and (value.shape, value.dtype) == self.exact.get(name)
+            checked[name] = value if as_it_is else self.check_feed(name, value, spec)
+        return checked
+
+    def check_feed(self, name: str, value: Any, spec: TensorSpec) -> Any:
+        """The feed in the dtype that it is computed in."""
+        if not self.takes_device_arrays and is_on_device(value):
+            raise FeedTypeError(f"input {name!r} lies on a CUDA device, and this session runs on the processor")
+        return as_computed(value if spec.is_unknown else check_feed(name, value, spec))
 
     def plan(self, shapes: Mapping[str, tuple[int, ...]]) -> "Plan":
         """What runs for these input shapes: for `inspect` and for those who want more."""

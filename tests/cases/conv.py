@@ -83,6 +83,18 @@ GROUPED = [
     ConvCase((1, 5, 8, 9), (15, 1, 3, 3), pads=(1, 1, 1, 1), group=5),
     ConvCase((1, 22, 8, 13), (46, 11, 2, 3), strides=(1, 2), dilations=(3, 1), pads=(1, 0, 2, 1), group=2, bias=False),
 ]
+# As many channels out as in, a number that divides the lanes of some vector; the last block is rarely full.
+SMALL_GROUPS = [
+    ConvCase((2, 22, 9, 30), (22, 2, 3, 3), pads=(1, 1, 1, 1), group=11, activation=RELU),
+    ConvCase((1, 20, 11, 7), (20, 4, 3, 3), strides=(2, 2), pads=(0, 1, 2, 1), group=5, residual=True),
+    ConvCase((1, 24, 7, 17), (24, 8, 3, 3), pads=(1, 1, 1, 1), group=3, bias=False, residual=True),
+    ConvCase((1, 48, 9, 29), (48, 16, 3, 3), strides=(2, 2), pads=(1, 0, 0, 1), group=3, activation=RELU),
+    ConvCase((1, 40, 6, 11), (40, 8, 2, 5), strides=(1, 3), pads=(1, 4, 0, 2), dilations=(2, 1), group=5),
+    ConvCase((2, 12, 5, 9), (12, 4, 1, 1), group=3),
+    ConvCase((1, 18, 7, 13), (18, 2, 3, 3), pads=(2, 3, 1, 2), dilations=(3, 2), group=9),
+    ConvCase((1, 8, 3, 2), (8, 4, 3, 3), pads=(4, 4, 4, 4), group=2, activation=Activation("clamp", 0.0, 6.0)),
+    ConvCase((2, 6, 31), (6, 2, 3), strides=(2,), pads=(1, 0), group=3),
+]
 DEPTHWISE = [
     ConvCase((1, 1, 5, 4), (1, 1, 3, 3), pads=(1, 1, 1, 1), bias=False),
     ConvCase((2, 17, 9, 30), (17, 1, 3, 3), pads=(1, 1, 1, 1), group=17, activation=RELU),
@@ -97,4 +109,4 @@ DEPTHWISE = [
     ConvCase((3, 21, 1, 1), (21, 1, 1, 1), group=21),
     ConvCase((2, 9, 23), (9, 1, 3), pads=(1, 1), group=9),
 ]
-ALL = [*DENSE, *GROUPED, *DEPTHWISE]
+ALL = [*DENSE, *GROUPED, *SMALL_GROUPS, *DEPTHWISE]

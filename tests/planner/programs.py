@@ -114,6 +114,17 @@ def in_blocks() -> Graph:
     )  # fmt: skip
 
 
+def grouped() -> Graph:
+    """Groups of 2 and 4 channels, in a window of their own and in any."""
+    return chain(
+        (1, 3, 7, 9),
+        node("Conv", "x w", "first", pads=(1, 1, 1, 1)),
+        node("Conv", "first f b", "fours", pads=(1, 1, 1, 1), group=5, activation=RELU),
+        node("Conv", "fours t - first", "twos", pads=(2, 2, 2, 2), dilations=(2, 2), group=10),
+        w=normal(20, 3, 3, 3), f=normal(20, 4, 3, 3), b=normal(20), t=normal(20, 2, 3, 3),
+    )  # fmt: skip
+
+
 def upwards() -> Graph:
     return chain(
         (1, 6, 5, 7),
@@ -147,6 +158,7 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
     "winograd_f4x3": lambda: program(square(), "winograd_f4x3"),
     "im2col": lambda: program(convolutions(), "im2col"),
     "depthwise": lambda: program(in_blocks(), "depthwise", quarters="gather"),
+    "grouped": lambda: program(grouped(), "grouped"),
     "classifier": lambda: program(classifier()),
     "large": lambda: program(large()),
     "normalised": lambda: program(normalised()),

@@ -93,7 +93,7 @@ def profile(
     marks: Marks = []
     noting = timed(plan, marks)
     feeds = random_feeds(session, wishes)
-    computed = session.check_feeds(feeds, session.network)
+    computed = session.check_feeds(feeds)
     start = time.perf_counter()
     session.run(None, feeds)
     first_run_ms = milliseconds_since(start)

@@ -1,6 +1,7 @@
 """A graph that runs: one plan for each combination of input shapes, the least recently used forgotten."""
 
 import collections
+import functools
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,10 +37,21 @@ class Plan:
     graph: Graph
     parts: "tuple[Executor | Node | Network, ...]"
 
+    @functools.cached_property
+    def executor(self) -> "Executor | None":
+        """What runs all of it, if one does."""
+        only = self.parts[0] if len(self.parts) == 1 else None
+        return None if isinstance(only, Node | Network) else only
+
+    @functools.cached_property
+    def is_whole(self) -> bool:
+        """Whether the executor's outputs are the graph's."""
+        executor = self.executor
+        return executor is not None and tuple(port.name for port in executor.program.outputs) == self.graph.outputs
+
     def run(self, values: Arrays) -> list[Any]:
         """The graph's outputs. values: the feeds by name."""
-        only = self.parts[0] if len(self.parts) == 1 else None
-        executor = None if isinstance(only, Node | Network) else only
+        executor = self.executor
         if executor is None or not executor.on_device:
             for name, value in values.items():
                 if is_on_device(value):
@@ -47,7 +59,7 @@ class Plan:
                         f"input {name!r} lies on a device, but not all of the model runs there: give it as an array of "
                         "the host"
                     )
-        if executor is not None and tuple(port.name for port in executor.program.outputs) == self.graph.outputs:
+        if self.is_whole and executor:
             return executor.run([values[name] for name in executor.input_names])
         feeds, values = values, dict(values)
         for part in self.parts:

@@ -8,7 +8,7 @@ import pytest
 from tests.kernels.cpu.harness import choices, request
 from tests.planner.programs import classifier, program
 from tinycnn.kernels.convolution import ConvProblem
-from tinycnn.kernels.cpu import conv_depthwise, conv_direct, conv_winograd, isa
+from tinycnn.kernels.cpu import conv_direct, conv_grouped, conv_winograd, isa
 from tinycnn.kernels.lowering import Choice
 from tinycnn.ops import REGISTRY
 
@@ -50,13 +50,16 @@ def test_im2col() -> None:
     assert blocked.macs == plain.macs == 2 * 144 * TAPS * 48  # 143 pixels are 24 tiles
 
 
+@pytest.mark.parametrize("channels", [1, 4])
 @pytest.mark.parametrize(("stride", "dilation", "pad"), [*itertools.product((1, 2, 3), (1, 2), (0, 1, 4))])
-def test_depthwise_leaves_out_kernel_rows_outside(stride: int, dilation: int, pad: int) -> None:
+def test_small_groups_leave_out_kernel_rows_outside(stride: int, dilation: int, pad: int, channels: int) -> None:
     oh, ow = ((size + 2 * pad - 2 * dilation - 1) // stride + 1 for size in (11, 13))
-    p = ConvProblem(2, 20, 11, 13, 20, oh, ow, 3, 3, stride, stride, dilation, dilation, pad, pad, pad, pad, 20)
+    p = ConvProblem(
+        2, 20, 11, 13, 20, oh, ow, 3, 3, stride, stride, dilation, dilation, pad, pad, pad, pad, 20 // channels
+    )  # fmt: skip
     lines = (y * stride - pad + ky * dilation for y in range(oh) for ky in range(3))
     kernel_rows = sum(0 <= line < 11 for line in lines)
-    assert conv_depthwise.macs(p, 7, 8) == 2 * 24 * kernel_rows * 3 * -(-ow // 7) * 7
+    assert conv_grouped.macs(p, 7, 8) == 2 * 24 * kernel_rows * 3 * channels * -(-ow // 7) * 7
 
 
 def test_transposed_convolution_adds_up_its_phases() -> None:

@@ -49,6 +49,13 @@ def loops(assembly: str) -> Iterator[list[str]]:
             yield lines[:back]
 
 
+def fmas_and_spills(isa: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Patterns of lines that multiply and add, and of those that move a vector from or to the stack."""
+    register = REGISTERS[isa]
+    fma = re.compile(rf"vfn?m(add|sub)\d+ps .*%{register}\d+$".replace(" ", r"\s+"))
+    return fma, re.compile(rf"%rsp.*%{register}|%{register}.*%rsp")
+
+
 MICRO_KERNEL = re.compile(r"(conv_direct|conv_im2col|conv_winograd_f4x3|gemm)_.*_(\d+)x(\d+)__(avx512|avx2)")
 
 
@@ -60,14 +67,34 @@ def micro_kernels() -> Iterator[tuple[Kernel, int]]:
             yield kernel, int(found[2]) * int(found[3])
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads assembly of x86-64 in AT&T syntax")
+reads_assembly = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="reads assembly of x86-64 in AT&T syntax"
+)
+
+
+@reads_assembly
 @pytest.mark.parametrize(("kernel", "accumulators"), [pytest.param(*m, id=m[0].name) for m in micro_kernels()])
 def test_the_inner_loop_multiplies_in_registers(kernel: Kernel, accumulators: int) -> None:
-    register = REGISTERS[kernel.target]
-    fma = re.compile(rf"vfn?m(add|sub)\d+ps .*%{register}\d+$".replace(" ", r"\s+"))
-    spill = re.compile(rf"%rsp.*%{register}|%{register}.*%rsp")
+    fma, spill = fmas_and_spills(kernel.target)
     counted = [(sum(map(bool, map(fma.match, loop))), loop) for loop in loops(native.assembly(kernel))]
     inner = [loop for count, loop in counted if count == accumulators]
     assert inner, f"no loop of {accumulators} multiply-adds"
     for loop in inner:
         assert [line for line in loop if spill.search(line)] == []
+
+
+SLIDING = re.compile(r"conv_(?:depthwise|grouped\d+)_3tap_.*_(\d+)x1__avx512")
+SLIDING_KERNELS = [(kernel, int(found[1])) for kernel in KERNELS if (found := SLIDING.fullmatch(kernel.name))]
+
+
+@reads_assembly
+@pytest.mark.parametrize(("kernel", "rows"), [pytest.param(*m, id=m[0].name) for m in SLIDING_KERNELS])
+def test_sliding_tiles_multiply_in_registers_between_the_borders(kernel: Kernel, rows: int) -> None:
+    """A channel of a group is one run of code, of which LLVM may pull a multiply-add before a branch. At the borders
+    addresses are selected."""
+    fma, spill = fmas_and_spills("avx512")
+    runs = re.split(r"^\.?\w+:.*$", native.assembly(kernel), flags=re.M)
+    lines = [[line.strip() for line in run.splitlines()] for run in runs]
+    multiplying = [run for run in lines if sum(map(bool, map(fma.match, run))) >= 3 * rows - 1]
+    [inside] = [run for run in multiplying if not any(line.startswith("cmov") for line in run)]
+    assert [line for line in inside if spill.search(line)] == []

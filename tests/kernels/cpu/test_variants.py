@@ -5,7 +5,17 @@ import pytest
 
 from tests.cases.conv import ALL, ConvCase
 from tests.kernels.cpu.harness import choices, execute, request
-from tests.planner.programs import classifier, convolutions, in_blocks, moves, normalised, products, square, upwards
+from tests.planner.programs import (
+    classifier,
+    convolutions,
+    grouped,
+    in_blocks,
+    moves,
+    normalised,
+    products,
+    square,
+    upwards,
+)
 from tinycnn.kernels.cpu import isa
 from tinycnn.planner.lower import Options, choose
 from tinycnn.planner.select import offers
@@ -14,6 +24,7 @@ LARGE = [
     ConvCase((1, 70, 30, 29), (50, 70, 3, 3), pads=(1, 1, 1, 1), residual=True),
     ConvCase((2, 33, 17, 13), (65, 33, 3, 3), pads=(0, 2, 1, 0)),
     ConvCase((1, 40, 15, 33), (40, 1, 3, 3), pads=(1, 1, 1, 1), group=40),
+    ConvCase((1, 40, 15, 33), (40, 4, 3, 3), pads=(1, 1, 1, 1), group=10),
 ]
 
 
@@ -29,7 +40,7 @@ def test_variants_of_an_algorithm_give_the_same_bits(case: ConvCase) -> None:
             np.testing.assert_array_equal(execute(r, choice, arrays)[0], execute(r, first, arrays)[0])
 
 
-GRAPHS = (classifier, convolutions, in_blocks, moves, normalised, products, square, upwards)
+GRAPHS = (classifier, convolutions, grouped, in_blocks, moves, normalised, products, square, upwards)
 
 
 @pytest.mark.parametrize("make", GRAPHS, ids=lambda f: f.__name__)

@@ -388,7 +388,7 @@ class Plan:
     def pack(self, w: np.ndarray) -> np.ndarray:
         """Weights [co, ci / g, kh, kw] as [kgroups][unit][kh][kw][channels of the unit][nr]; zeros fill them up."""
         p, nr, unit = self.p, self.cols * self.lanes, self.lanes if self.blocked else 1
-        packed = readable((self.k_steps * nr,), stays=True)
+        packed = readable((self.k_steps * nr,))
         at = 0
         for kg, (start, stop) in enumerate(self.ranges):
             dense = self.dense(w, kg)

@@ -345,7 +345,7 @@ class Plan:
 
     def pack(self, w: np.ndarray) -> np.ndarray:
         """Weights [co, ci / g, kh, kw] as [g][columns][k][nr]; zeros behind each group's last channel."""
-        packed = readable((self.p.g, self.columns, self.k, self.nr), stays=True)
+        packed = readable((self.p.g, self.columns, self.k, self.nr))
         whole, rest = divmod(self.co_g, self.nr)
         packed[:, whole:] = 0
         for to, dense, group in zip(packed, w.reshape(self.p.g, self.co_g, *w.shape[1:]), range(self.p.g), strict=True):

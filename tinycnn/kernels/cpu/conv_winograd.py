@@ -265,7 +265,7 @@ class Plan:
         """[co, ci, 3, 3] -> u [splits][element][kgroups of the split][ci][nr]; float64 until it is packed."""
         g, ci, nr = matrices(self.m).g, self.p.ci, self.cols * self.lanes
         edges = [self.kgroups * s // self.ksplits for s in range(self.ksplits + 1)]
-        u, transform = readable((self.u_bytes // 4,), stays=True), np.kron(g, g)
+        u, transform = readable((self.u_bytes // 4,)), np.kron(g, g)
         for first, stop in itertools.pairwise(edges):
             split = u[first * self.elements * ci * nr : stop * self.elements * ci * nr]
             panels = split.reshape(self.elements, stop - first, ci, nr)

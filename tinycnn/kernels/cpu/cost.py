@@ -25,7 +25,8 @@ class Core:
     peak_macs          multiply-adds a second, when a full tile runs from L1
     tiles              share of the peak that a full register tile (rows, cols) reaches
     winograd_vector_s  seconds to bring one vector through the input or output transform of F(m, 3), by m
-    depthwise          share of the peak of a depthwise tile: with separate and with shared input vectors
+    grouped            share of the peak of a tile of small groups, with separate and with shared input vectors: groups
+                       of one channel, and of more, whose vectors cross cache lines
     im2col_run_s       seconds to gather one run of neighbours
     im2col_scatter_s   seconds to store the part of a pixel's channels that one group computes
     """
@@ -33,7 +34,7 @@ class Core:
     peak_macs: float
     tiles: Mapping[tuple[int, int], float]
     winograd_vector_s: Mapping[int, float]
-    depthwise: tuple[float, float] = (0.5, 0.85)
+    grouped: tuple[tuple[float, float], tuple[float, float]] = ((0.5, 0.85), (0.3, 0.8))
     im2col_run_s: float = 1.2e-9
     im2col_scatter_s: float = 6e-9
 

@@ -23,7 +23,7 @@ def panels(matrix: np.ndarray, width: int) -> np.ndarray:
     """[..., lines, depth] -> [..., strips, depth, width] f32."""
     *batch, lines, depth = matrix.shape
     strips = -(-lines // width)
-    packed = readable((*batch, strips, depth, width), stays=True)
+    packed = readable((*batch, strips, depth, width))
     whole = lines // width
     packed[..., :whole, :, :] = matrix[..., : whole * width, :].reshape(*batch, whole, width, depth).swapaxes(-1, -2)
     if whole < strips:

@@ -7,28 +7,33 @@ from typing import Any
 from llvmlite import ir
 from numba.extending import intrinsic
 
-from tinycnn.kernels.cpu.simd import I64, fma_ir, intp, llvm_type, load_ir, offset_ir
+from tinycnn.kernels.cpu.simd import I64, fma_ir, intp, llvm_type, load_ir, offset_ir, shuffle_ir
 from tinycnn.kernels.cpu.tile import TileType
 
 
-def sliding(rows: int, taps: int, stride: int, lanes: int) -> SimpleNamespace:
-    """One kernel row over `rows` outputs: tile[r] += sum over t of x[r * stride + t] * w[t], t < taps.
+def sliding(rows: int, taps: int, stride: int, group: int, lanes: int) -> SimpleNamespace:
+    """One kernel row over `rows` outputs: tile[r] += sum over t of spread(x[r * stride + t]) * w[t * group], t < taps.
+
+    spread(v) repeats the first of every `group` lanes over all of them: the first channel of every group. Channel j is
+    the first of vectors that begin j lanes later, which leaves all of the window's weights in registers.
 
     span                                             input vectors of one tile
-    update(tile, x, step, w)                         x: address of `span` vectors, `step` bytes apart; w: of `taps`
+    update(tile, x, step, w)                         x: address of `span` vectors, `step` bytes apart; w: of vectors
     update_at_border(tile, x, step, w, first, pace, width, zero)
                                                      vector i is that at `zero` unless 0 <= first + i * pace < width
     """
     tile, kind = TileType(rows, 1, lanes), llvm_type(lanes)
     span = (rows - 1) * stride + taps
+    weight_step, spread = ir.Constant(I64, 4 * lanes * group), [lane // group * group for lane in range(lanes)]
 
     def accumulate(builder: Any, acc: Any, w: Any, place: Callable[[int], Any]) -> Any:
-        ws = [load_ir(builder, offset_ir(builder, w, ir.Constant(I64, 4 * lanes), t), kind) for t in range(taps)]
+        ws = [load_ir(builder, offset_ir(builder, w, weight_step, t), kind) for t in range(taps)]
         for i in range(span):
             uses = [(divmod(i - t, stride)[0], t) for t in range(taps) if (i - t) % stride == 0]
             uses = [(r, t) for r, t in uses if 0 <= r < rows]
             if uses:
                 x = load_ir(builder, place(i), kind)
+                x = shuffle_ir(builder, x, x, spread)
             for r, t in uses:
                 acc = builder.insert_value(acc, fma_ir(builder, x, ws[t], builder.extract_value(acc, r)), r)
         return acc

@@ -40,6 +40,8 @@ def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
 
     zeros()                       the empty accumulator
     update(tile, a, lda, b)       a: address of rows f32, lda bytes apart; b: address of cols vectors, one after another
+    update_apart(tile, a, lda, b, ldb)
+                                  the same with ldb bytes from one vector to the next
     finish(tile, bias, r, c, row, col, lo, hi, valid, valid_cols)
                                   clamp(tile + bias + r, lo, hi) to c: `valid` rows, `row` bytes apart, of `valid_cols`
                                   vectors, `col` bytes apart; r has the same strides and is read for all rows; bias
@@ -53,19 +55,25 @@ def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
     def zeros(typingctx):
         return tile(), lambda context, builder, sig, args: ir.Constant(ir.ArrayType(kind, rows * cols), None)
 
+    def multiply(builder: Any, acc: Any, a: Any, lda: Any, b: Any, ldb: Any) -> Any:
+        bs = [load_ir(builder, offset_ir(builder, b, ldb, j), kind) for j in range(cols)]
+        for i in range(rows):
+            av = splat_ir(builder, load_ir(builder, offset_ir(builder, a, lda, i), F32), lanes)
+            for j, bv in enumerate(bs):
+                k = i * cols + j
+                acc = builder.insert_value(acc, fma_ir(builder, av, bv, builder.extract_value(acc, k)), k)
+        return acc
+
     @intrinsic
     def update(typingctx, acc, a, lda, b):
         def codegen(context, builder, sig, args):
-            acc, a, lda, b = args
-            bs = [load_ir(builder, offset_ir(builder, b, ir.Constant(I64, 4 * lanes), j), kind) for j in range(cols)]
-            for i in range(rows):
-                av = splat_ir(builder, load_ir(builder, offset_ir(builder, a, lda, i), F32), lanes)
-                for j, bv in enumerate(bs):
-                    k = i * cols + j
-                    acc = builder.insert_value(acc, fma_ir(builder, av, bv, builder.extract_value(acc, k)), k)
-            return acc
+            return multiply(builder, *args, ir.Constant(I64, 4 * lanes))
 
         return tile(tile, intp, intp, intp), codegen
+
+    @intrinsic
+    def update_apart(typingctx, acc, a, lda, b, ldb):
+        return tile(tile, intp, intp, intp, intp), lambda context, builder, sig, args: multiply(builder, *args)
 
     @intrinsic
     def affine(typingctx, acc, x, y):
@@ -183,6 +191,7 @@ def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
     return SimpleNamespace(
         zeros=zeros,
         update=update,
+        update_apart=update_apart,
         affine=affine,
         finish=finish,
         store=store_tile,

@@ -24,9 +24,16 @@ WINOGRAD_TILES: Mapping[str, tuple[tuple[int, int], ...]] = {
     "portable": ((6, 2), (4, 3)),
 }
 
-# Depthwise convolution: outputs of one register tile, and the (kernel width, stride) that have kernels of their own.
-DEPTHWISE_ROWS: Mapping[str, tuple[int, ...]] = {"avx512": (14, 7), "avx2": (7,), "portable": (7,)}
-DEPTHWISE_WINDOWS: tuple[tuple[int, int], ...] = ((3, 1), (3, 2), (5, 1), (5, 2), (7, 1))
+# Convolution in small groups: outputs of one register tile, and by the channels of a group the (kernel width, stride)
+# that have kernels of their own.
+GROUPED_ROWS: Mapping[str, tuple[int, ...]] = {"avx512": (14, 7), "avx2": (7,), "portable": (7,)}
+GROUPED_WINDOWS: Mapping[int, tuple[tuple[int, int], ...]] = {
+    1: ((3, 1), (3, 2), (5, 1), (5, 2), (7, 1)),
+    2: ((3, 1), (3, 2)),
+    4: ((3, 1), (3, 2)),
+    8: ((3, 1), (3, 2)),
+    16: ((3, 1), (3, 2)),
+}
 
 # Elements of one piece of elementwise work: small enough for L1, large enough to hide the loop around it.
 CHUNK = 2048
@@ -53,3 +60,12 @@ IM2COL_TILES: Mapping[str, tuple[tuple[tuple[int, int], ...], tuple[tuple[int, i
     "avx2": (((6, 2),), ((12, 1),)),
     "portable": (((6, 2),), ((12, 1),)),
 }
+
+# Register tiles of convolutions into the plain layout, as (channels, output rows), and the accumulators that it takes
+# to keep the multipliers busy.
+PLAIN_TILES: Mapping[str, tuple[tuple[int, int], ...]] = {
+    "avx512": ((1, 8), (3, 4), (6, 2), (6, 1), (9, 2)),
+    "avx2": ((1, 8), (3, 4), (6, 2), (6, 1)),
+    "portable": ((1, 8), (3, 4), (6, 2), (6, 1)),
+}
+PLAIN_ACCUMULATORS = 8

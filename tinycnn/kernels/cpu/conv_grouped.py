@@ -1,9 +1,11 @@
-"""Depthwise convolution: each channel by its own kernel, a vector of channels at a time on the blocked layout.
+"""Convolution in groups of few channels, as many out as in: depthwise with one, else one of a vector's divisors.
 
-    y[ox .. ox + rows - 1][lanes] += x[ox * sw + kx * dw .. ][lanes] * w[ky, kx][lanes]
+    y[ox .. ox + rows - 1][lanes] += x[ox * sw + kx * dw .. ][lanes // group * group + j] * w[ky, kx, j][lanes]
 
-A register tile holds neighbouring outputs of one row. Nothing is padded or copied: kernel rows outside the input are
-left out, and a tile that reaches over the left or right border reads zeros there.
+A block of the blocked layout holds whole groups, so a vector of outputs needs the vectors of inputs of its own block
+alone; for each j < group the j-th channels are repeated over their groups. Lanes behind the last channel are groups of
+their own. A register tile holds neighbouring outputs of one row. Nothing is padded or copied: kernel rows outside the
+input are left out, and a tile that reaches over the left or right border reads zeros there.
 """
 
 import functools
@@ -17,7 +19,7 @@ from tinycnn.kernels.convolution import ConvProblem
 from tinycnn.kernels.cpu import conv, cost, tuning
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
-from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, blocks, can_block, lowers, to_blocked
+from tinycnn.kernels.lowering import Choice, Emitter, Request, blocks, can_block, lowers, to_blocked
 
 FIELDS = fields(
     "x:addr w:addr bias:addr res:addr y:addr act:code act_args:addr lo:f32 hi:f32 "
@@ -26,8 +28,11 @@ FIELDS = fields(
 
 
 @functools.cache
-def kernel(isa: str, rows: int, taps: int, stride: int) -> Kernel:
-    """For kernels `taps` wide, undilated; taps = 1: of any width and dilation. Stride 0: any stride."""
+def kernel(isa: str, rows: int, taps: int, stride: int, group: int) -> Kernel:
+    """For kernels `taps` wide, undilated; taps = 1: of any width and dilation. Stride 0: any stride.
+
+    group: channels of one, a divisor of the lanes.
+    """
     lanes = ISAS[isa].lanes
     vector = 4 * lanes
 
@@ -36,7 +41,7 @@ def kernel(isa: str, rows: int, taps: int, stride: int) -> Kernel:
         from tinycnn.kernels.cpu.sliding import sliding
         from tinycnn.kernels.cpu.tile import tiles
 
-        tile, slide = tiles(rows, 1, lanes), sliding(rows, taps, max(stride, 1), lanes)
+        tile, slide = tiles(rows, 1, lanes), sliding(rows, taps, max(stride, 1), group, lanes)
         zeros, finish = tile.zeros, tile.finish
         update, update_at_border, span = slide.update, slide.update_at_border, slide.span
 
@@ -45,11 +50,13 @@ def kernel(isa: str, rows: int, taps: int, stride: int) -> Kernel:
             """`pace`: input pixels from one vector that `slide` reads to the next."""
             for kx in range(0, kw, taps):
                 first = ix + kx * dw
-                source = line + first * vector
-                if first >= 0 and first + (span - 1) * pace < width:
-                    acc = update(acc, source, pace * vector, w + kx * vector)
-                else:
-                    acc = update_at_border(acc, source, pace * vector, w + kx * vector, first, pace, width, zero)
+                inside = first >= 0 and first + (span - 1) * pace < width
+                for j in range(group):
+                    source, weights = line + first * vector + 4 * j, w + (kx * group + j) * vector
+                    if inside:
+                        acc = update(acc, source, pace * vector, weights)
+                    else:
+                        acc = update_at_border(acc, source, pace * vector, weights, first, pace, width, zero + 4 * j)
             return acc
 
         @jit
@@ -61,16 +68,16 @@ def kernel(isa: str, rows: int, taps: int, stride: int) -> Kernel:
                 acc = zeros()
                 for ky in range(first, last):
                     acc = kernel_row(
-                        acc, x + ky * ky_bytes, w + ky * kw * vector, ox * step - pl, width, kw, pace, dw, zero
+                        acc, x + ky * ky_bytes, w + ky * kw * group * vector, ox * step - pl, width, kw, pace, dw, zero
                     )
                 residual = r + ox * vector if r != 0 else 0
                 finish(acc, b, residual, y + ox * vector, vector, 0, lo, hi, min(rows, ow - ox), 1)
 
-        def conv_depthwise(
+        def conv_grouped(
             x, w, bias, res, y, act, act_args, lo, hi,
             planes, cblocks, h, width, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, thread, threads,
         ):  # fmt: skip
-            zero = w + cblocks * kh * kw * vector
+            zero = w + cblocks * kh * kw * group * vector
             line = width * vector
             item, stop = planes * oh * thread // threads, planes * oh * (thread + 1) // threads
             plane, oy = item // oh, item % oh
@@ -83,7 +90,7 @@ def kernel(isa: str, rows: int, taps: int, stride: int) -> Kernel:
                 while first < last and iy + (last - 1) * dh >= h:
                     last -= 1
                 source, to = x + (plane * h + iy) * line, y + item * ow * vector
-                taps_at = w + block * kh * kw * vector
+                taps_at = w + block * kh * kw * group * vector
                 b = bias + block * vector if bias != 0 else 0
                 r = res + item * ow * vector if res != 0 else 0
                 output_row(source, taps_at, b, r, to, lo, hi, width, ow, first, last, kw, sw, dw, pl, dh * line, zero)
@@ -96,19 +103,20 @@ def kernel(isa: str, rows: int, taps: int, stride: int) -> Kernel:
                     if block == cblocks:
                         block = 0
 
-        return conv_depthwise
+        return conv_grouped
 
-    name = f"conv_depthwise_{taps}tap_s{stride}_f32_nchw{lanes}c_{rows}x1__{isa}"
-    return Kernel(name, FIELDS, build, functools.partial(ranges, rows, taps, lanes), isa)
+    algorithm = f"grouped{group}" if group > 1 else "depthwise"
+    name = f"conv_{algorithm}_{taps}tap_s{stride}_f32_nchw{lanes}c_{rows}x1__{isa}"
+    return Kernel(name, FIELDS, build, functools.partial(ranges, rows, taps, group, lanes), isa)
 
 
-def ranges(rows: int, taps: int, lanes: int, a: SimpleNamespace) -> Iterable[Range]:
+def ranges(rows: int, taps: int, group: int, lanes: int, a: SimpleNamespace) -> Iterable[Range]:
     vector = 4 * lanes
     require_positive(a, "cblocks oh")
     require(a.kw % taps == 0, "the kernel is not as wide as its window")
     y_bytes = a.planes * a.oh * a.ow * vector
-    yield Range("x", 0, a.planes * a.h * a.width * vector)
-    yield Range("w", 0, (a.cblocks * a.kh * a.kw + 1) * vector)
+    yield Range("x", 0, a.planes * a.h * a.width * vector + 4 * (group - 1))
+    yield Range("w", 0, (a.cblocks * a.kh * a.kw * group + 1) * vector + 4 * (group - 1))
     yield Range("y", 0, y_bytes, writes=True)
     if a.bias:
         yield Range("bias", 0, a.cblocks * vector)
@@ -119,32 +127,35 @@ def ranges(rows: int, taps: int, lanes: int, a: SimpleNamespace) -> Iterable[Ran
 
 
 def kernels(isa: str) -> Iterable[Kernel]:
-    rows = tuning.DEPTHWISE_ROWS[isa]
-    windowed = [kernel(isa, r, *window) for r in rows for window in tuning.DEPTHWISE_WINDOWS]
-    return [*windowed, *(kernel(isa, rows[-1], 1, stride) for stride in (0, 1))]
+    rows = tuning.GROUPED_ROWS[isa]
+    for group, windows in tuning.GROUPED_WINDOWS.items():
+        if ISAS[isa].lanes % group == 0:
+            yield from (kernel(isa, r, *window, group) for r in rows for window in windows)
+            yield from (kernel(isa, rows[-1], 1, stride, group) for stride in (0, 1))
 
 
 def pack(w: np.ndarray, lanes: int) -> np.ndarray:
-    """Weights [c, 1, kh, kw] as [blocks][kh][kw][lanes], then one vector of zeros that stands for the padding."""
-    return np.concatenate([to_blocked(w.transpose(1, 0, 2, 3), lanes).ravel(), np.zeros(lanes, np.float32)])
+    """Weights [c, group, kh, kw] as [blocks][kh][kw][group][lanes], then one vector of zeros: that of the padding."""
+    packed = to_blocked(w.transpose(1, 0, 2, 3), lanes).transpose(1, 2, 3, 0, 4)
+    return np.concatenate([packed.ravel(), np.zeros(lanes, np.float32)])
 
 
-def variants(p: ConvProblem, isa: str) -> Iterable[tuple[int, int, int]]:
-    """The arguments (rows, taps, stride) of the kernels that compute this problem."""
-    rows = tuning.DEPTHWISE_ROWS[isa]
-    if p.dw == 1 and (p.kw, p.sw) in tuning.DEPTHWISE_WINDOWS:
-        return [(r, p.kw, p.sw) for r in rows]
-    return [(rows[-1], 1, 1 if p.sw == 1 else 0)]
+def variants(p: ConvProblem, isa: str) -> Iterable[tuple[int, int, int, int]]:
+    """The arguments (rows, taps, stride, group) of the kernels that compute this problem."""
+    rows, group = tuning.GROUPED_ROWS[isa], p.ci // p.g
+    if p.dw == 1 and (p.kw, p.sw) in tuning.GROUPED_WINDOWS[group]:
+        return [(r, p.kw, p.sw, group) for r in rows]
+    return [(rows[-1], 1, 1 if p.sw == 1 else 0, group)]
 
 
-def emit(r: Request, p: ConvProblem, variant: tuple[int, int, int], e: Emitter) -> None:
+def emit(r: Request, p: ConvProblem, variant: tuple[int, int, int, int], e: Emitter) -> None:
     w, bias = convolution.weights(r)
     lanes = r.target.lanes
     cblocks = blocks(p.co, lanes)
     e.row(
         kernel(r.target.name, *variant),
         x=e.input(0),
-        w=e.weights(f"depthwise {lanes}", lambda: pack(w, lanes)),
+        w=e.weights(f"grouped {lanes}", lambda: pack(w, lanes)),
         bias=0 if bias is None else e.weights(f"bias {lanes}", lambda: conv.padded_bias(bias, cblocks * lanes)),
         res=e.input(3) if convolution.has_residual(r) else 0,
         y=e.output(),
@@ -172,26 +183,28 @@ def macs(p: ConvProblem, rows: int, lanes: int) -> int:
     for before in range(p.pt, p.pt - p.kh * p.dh, -p.dh):  # from the input's first row to this one for output row 0
         first, last = max(0, -(-before // p.sh)), min(p.oh - 1, (p.h - 1 + before) // p.sh)
         kernel_rows += max(0, last - first + 1)
-    return p.n * blocks(p.co, lanes) * lanes * kernel_rows * p.kw * -(-p.ow // rows) * rows
+    return p.n * blocks(p.co, lanes) * lanes * kernel_rows * p.kw * (p.ci // p.g) * -(-p.ow // rows) * rows
 
 
 @lowers("Conv")
-def depthwise(r: Request) -> Iterable[Choice]:
-    """One filter a channel; a channel with several filters is left to the grouped convolutions."""
+def grouped(r: Request) -> Iterable[Choice]:
+    """As many filters a group as it has channels; all else is left to the convolutions by matrix products."""
     p = convolution.problem(r)
-    if p is None or not can_block(r.inputs[0]) or not p.g == p.ci == p.co:
+    if p is None or not can_block(r.inputs[0]) or p.ci != p.co:
         return
-    isa, lanes = r.target.name, r.target.lanes
+    isa, lanes, group = r.target.name, r.target.lanes, p.ci // p.g
+    if group not in tuning.GROUPED_WINDOWS or lanes % group or p.g == 1 < group:
+        return
     planes = p.n * blocks(p.co, lanes)
     nbytes = 4 * lanes * planes * (p.h * p.w + p.oh * p.ow)
-    layouts: list[Layout | None] = ["blocked", None, None, "blocked" if convolution.has_residual(r) else None]
-    for rows, taps, stride in variants(p, isa):
-        computed = lanes * planes * p.oh * -(-p.ow // rows) * rows
-        efficiency = cost.core(isa).depthwise[taps > 1]
-        time_s = max(computed * p.kh * p.kw / (cost.core(isa).peak_macs * efficiency), cost.transfer_s(nbytes))
+    for rows, taps, stride, _ in variants(p, isa):
+        products = lanes * planes * p.oh * -(-p.ow // rows) * rows * p.kh * p.kw * group
+        core = cost.core(isa)
+        efficiency = core.grouped[group > 1][taps > 1]
+        time_s = max(products / (core.peak_macs * efficiency), cost.transfer_s(nbytes))
         reason = f"{p.ow} outputs in tiles of {rows}, {'shared' if taps > 1 else 'separate'} input vectors"
-        run = functools.partial(emit, r, p, (rows, taps, stride))
+        run = functools.partial(emit, r, p, (rows, taps, stride, group))
         yield Choice(
-            "depthwise", layouts[: len(r.inputs)], "blocked", time_s, reason, run, macs=macs(p, rows, lanes),
-            variant=f"{rows}x1",
+            "grouped" if group > 1 else "depthwise", conv.input_layouts(r, "blocked"), "blocked", time_s, reason, run,
+            macs=macs(p, rows, lanes), variant=f"{rows}x1",
         )  # fmt: skip
