@@ -63,8 +63,8 @@ def pyramid() -> Graph:
     [pytest.param(1, 500, 10_000, 512, id="one shape"), pytest.param(500, 500, 1000, 4 * KIB, id="many shapes")],
 )
 def test_memory_stays_the_same(tmp_path: Path, shapes: int, first: int, last: int, most_kib: int) -> None:
-    """A leak of 55 bytes a run, or of 8 KiB a shape, which is less than any plan of it has, would be seen. All shapes have
-    run once before the first look: by then every kernel is compiled, and the largest plans have been kept."""
+    """A leak of 55 bytes a run, or of 8 KiB a shape, which is less than any plan of it has, would be seen. All shapes
+    have run once before the first look: by then every kernel is compiled, and the largest plans have been kept."""
     save_onnx(pyramid(), tmp_path / "pyramid.onnx")
     command = [sys.executable, "-c", PROGRAM, tmp_path / "pyramid.onnx", *map(str, (shapes, first, last))]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
