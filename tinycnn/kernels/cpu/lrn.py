@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 from tinycnn.kernels.cpu.cost import transfer_s
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields, require
@@ -40,7 +42,7 @@ def lrn(isa: str) -> Kernel:
     lanes = ISAS[isa].lanes
 
     def build() -> Callable[..., Any]:
-        from tinycnn.kernels.cpu.simd import fma, inline, store, vectors
+        from tinycnn.kernels.cpu.simd import fma, inline, sqrt, store, vectors
         from tinycnn.kernels.cpu.vmath import functions
 
         v, f = vectors(lanes), functions(lanes)
@@ -61,6 +63,7 @@ def lrn(isa: str) -> Kernel:
 
         def body(x, y, squares, n, c, pixels, before, after, bias, alpha, beta, thread, threads):
             k, a, b = splat(bias), splat(alpha), splat(-beta)
+            by_roots = beta == np.float32(0.75)  # x^(-3/4) = x^(-1/2) x^(-1/4); the paper's exponent
             mine = squares + thread * (3 * PIXELS * size)
             block_count = (c + lanes - 1) // lanes
             chunks = (pixels + PIXELS - 1) // PIXELS
@@ -79,7 +82,12 @@ def lrn(isa: str) -> Kernel:
                     total = splat(0.0)
                     for shift in range(-before, after + 1):
                         total = total + load(window + 4 * shift)
-                    power = exp(b * log(fma(a, total, k)))
+                    power = fma(a, total, k)
+                    if by_roots:
+                        root = splat(1.0) / sqrt(power)
+                        power = root * sqrt(root)
+                    else:
+                        power = exp(b * log(power))
                     store(y + place + i * size, load(x + place + i * size) * power)
 
         return body
