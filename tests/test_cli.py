@@ -197,10 +197,11 @@ def test_profile_refuses_before_it_measures_and_leaves_nothing(
 
 @pytest.fixture
 def made_up_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By which the universal convolution is the fastest."""
+    """By which the universal convolution is the fastest, and of those to the plain layout a tile that is none's first
+    choice."""
 
     def measure(self: Stopwatch, request: Request, choices: Sequence[Choice]) -> list[float]:
-        return [1e-3 if choice.algorithm == "im2col" else 3e-3 for choice in choices]
+        return [1e-3 if choice.algorithm == "im2col" or choice.variant == "6x1" else 3e-3 for choice in choices]
 
     monkeypatch.setattr(Stopwatch, "__call__", measure)
 
@@ -219,9 +220,9 @@ def test_tune_keeps_what_sessions_then_obey(tmp_path: Path, monkeypatch: pytest.
         assert text in shown
     layers = {layer["name"]: layer for layer in result("inspect", LENET, "--threads", 1)["layers"]}
     for name in ("conv1", "conv2"):
-        assert layers[name]["algorithm"] == "im2col"
         assert layers[name]["reason"].startswith("tuned on this machine: 1 ms, predicted 0.0")
-        assert "; second direct 3; " in layers[name]["reason"]
+    assert layers["conv2"]["algorithm"] == "im2col"
+    assert "; second direct 3; " in layers["conv2"]["reason"]
     untuned = invoke("inspect", LENET, **{knobs.TUNED.name: "off"})
     assert "tuned" not in untuned.stdout and not untuned.stderr
 

@@ -200,6 +200,7 @@ class InferenceSession:
         self.runner: Network | Plan = self.network
         if len(static) == len(self.declared.inputs):
             self.runner = self.network.plan({name: spec.dims for name, spec in static.items()})
+            self.network.release()
         else:
             self.network.check()
 
@@ -216,17 +217,15 @@ class InferenceSession:
 
     def network_for(self, graph: Graph, outputs: tuple[str, ...]) -> "Network":
         """The network that computes these values of the graph."""
-        from tinycnn import passes
         from tinycnn.planner.lower import Options
         from tinycnn.runtime.network import Network
 
-        graph = passes.run(graph.replace(outputs=outputs).pruned(), passes.LOAD)
         threads = self.options.threads()
         options = [
             Options(t, threads, self.algorithms, self.tuned) if t.platform == "cpu" else Options(t, 1, self.algorithms)
             for t in self.targets
         ]
-        return Network(graph, options)
+        return Network(loaded(graph, outputs), options, again=lambda: loaded(self.imported(), outputs))
 
     def measured(self) -> "Mapping[str, Tuned]":
         """What was measured on this processor, for all plans of the session."""
@@ -358,6 +357,13 @@ def target(provider: str, options: Mapping[str, Any]) -> "Target":
     except (TypeError, ValueError):
         raise OptionError(f"device_id {options['device_id']!r}: it must be the number of a device") from None
     return device(number, options.get("precision", "f32"))
+
+
+def loaded(graph: Graph, outputs: tuple[str, ...]) -> Graph:
+    """What computes these values of the graph, optimised for any shapes."""
+    from tinycnn import passes
+
+    return passes.run(graph.replace(outputs=outputs).pruned(), passes.LOAD)
 
 
 def as_f32(graph: Graph) -> Graph:

@@ -62,7 +62,7 @@ def show_filters(model: PictureModel, most: int = 64) -> "Image":
 
 def first_filters(model: PictureModel) -> tuple[str, np.ndarray]:
     """Name and weights [co, 1 or 3, kh, kw] of the first convolution, as they came or as constants folded to them."""
-    for graph in (model.session.imported(), model.session.network.graph):
+    for graph in (model.session.imported(), model.session.network.whole()):
         first = next((node for node in graph.nodes if node.kind == "Conv"), None)
         weights = graph.constant(first.inputs[1]) if first else None
         if first and weights is not None and weights.ndim == 4 and weights.shape[1] in (1, 3):

@@ -125,6 +125,16 @@ def grouped() -> Graph:
     )  # fmt: skip
 
 
+def pixels() -> Graph:
+    """Few channels in long rows."""
+    return chain(
+        (2, 2, 8, 17),
+        node("Conv", "x w b", "padded", pads=(1, 2, 1, 2), activation=RELU),
+        node("Conv", "padded v - x", "sum", pads=(2, 0, 2, 0), dilations=(2, 1), activation=Activation("tanh")),
+        w=normal(3, 2, 3, 5), b=normal(3), v=normal(2, 3, 3, 1),
+    )  # fmt: skip
+
+
 def upwards() -> Graph:
     return chain(
         (1, 6, 5, 7),
@@ -159,6 +169,7 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
     "im2col": lambda: program(convolutions(), "im2col"),
     "depthwise": lambda: program(in_blocks(), "depthwise", quarters="gather"),
     "grouped": lambda: program(grouped(), "grouped"),
+    "plain": lambda: program(pixels(), "plain"),
     "classifier": lambda: program(classifier()),
     "large": lambda: program(large()),
     "normalised": lambda: program(normalised()),

@@ -11,11 +11,12 @@ from tinycnn.stages import stage
 
 
 class WeightStore:
-    """Blocks by what they were made of, for as long as a plan holds them. The last OVERREAD bytes of each are not its
-    own. Safe to use from many threads."""
+    """Blocks by what they were made of, for as long as a plan holds them; it keeps no constants. The last OVERREAD
+    bytes of each block are not its own. Safe to use from many threads."""
 
     def __init__(self) -> None:
         self.blocks: weakref.WeakValueDictionary[tuple[object, ...], np.ndarray] = weakref.WeakValueDictionary()
+        self.sources: dict[tuple[object, ...], list[weakref.ref[np.ndarray]]] = {}
         self.lock = threading.Lock()
 
     @stage("pack")
@@ -27,9 +28,10 @@ class WeightStore:
         key = (*key, *map(id, constants))
         with self.lock:
             block = self.blocks.get(key)
-            if block is None:
+            # Where a constant is gone, another array may have taken over its id.
+            if block is None or any(source() is None for source in self.sources.get(key, ())):
                 block = block_of(make())
-                # Keeps the constants, so that no other array takes over their ids while the block lives.
-                weakref.finalize(block, tuple, constants).atexit = False
+                self.sources[key] = [weakref.ref(constant) for constant in constants]
+                weakref.finalize(block, self.sources.pop, key, None).atexit = False
                 self.blocks[key] = block
             return block

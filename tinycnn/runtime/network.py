@@ -3,7 +3,7 @@
 import collections
 import functools
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -132,12 +132,17 @@ def executor(part: Stretch, store: WeightStore) -> "Executor":
 
 
 class Network:
-    """Plans and runs one graph, each node on the first of the targets that can. Safe to use from many threads."""
+    """Plans and runs one graph, each node on the first of the targets that can. Safe to use from many threads.
+
+    again  makes the graph once more, after `release`
+    """
 
     def __init__(
-        self, graph: Graph, options: Sequence[Options], store: WeightStore | None = None, kept: int | None = None
-    ):
-        self.graph, self.options = graph, tuple(options)
+        self, graph: Graph, options: Sequence[Options], store: WeightStore | None = None, kept: int | None = None,
+        again: Callable[[], Graph] | None = None,
+    ):  # fmt: skip
+        self.graph, self.options, self.again = graph, tuple(options), again
+        self.released = False
         self.store = store or WeightStore()
         self.kept = kept or knobs.PLANS.get()
         self.plans: collections.OrderedDict[object, Plan] = collections.OrderedDict()
@@ -160,6 +165,17 @@ class Network:
                         while len(self.plans) > self.kept:
                             self.plans.popitem(last=False)
         return plan
+
+    def release(self) -> None:
+        """Lets the constants go: plans hold what they packed. Whoever wants another plan waits for the graph to be made
+        once more."""
+        if self.again and all(plan.is_whole for plan in self.plans.values()):
+            self.graph = self.graph.replace(constants={})
+            self.released = True
+
+    def whole(self) -> Graph:
+        """The graph with its constants."""
+        return self.again() if self.again and self.released else self.graph
 
     def check(self) -> None:
         """Raises UnsupportedModelError with the nodes that no target computes, whatever the sizes of the inputs.
@@ -184,7 +200,7 @@ class Network:
 
     def divide(self, shapes: Mapping[str, Shape]) -> tuple[Graph, list[Part]]:
         """The graph for these input shapes, and what of it runs where. Raises ShapeError when they contradict it."""
-        graph = passes.run(bind(self.graph, shapes), passes.BIND)
+        graph = passes.run(bind(self.whole(), shapes), passes.BIND)
         return graph, partition(graph, self.options)
 
     @stage("plan")
@@ -201,7 +217,8 @@ class Network:
                 parts.append(Network(part.graph, self.options, self.store, self.kept))
             else:
                 parts.append(executor(part, self.store))
-        return Plan(graph, tuple(parts))
+        plan = Plan(graph, tuple(parts))
+        return Plan(graph.replace(constants={}), plan.parts) if plan.is_whole else plan
 
     def run(self, feeds: Arrays) -> list[Any]:
         """Outputs of the graph. feeds: by name, in the order of the graph's inputs, with their dtypes."""

@@ -97,4 +97,4 @@ def row(request: Request, text: str, found: Finding) -> LayerTuning:
 
 def passing_bytes(session: InferenceSession) -> int:
     """Bytes that pass through the caches between two runs of a layer: the weights of the others."""
-    return min(MOST_PASSING, sum(value.nbytes for value in session.network.graph.constants.values()))
+    return min(MOST_PASSING, sum(value.nbytes for value in session.network.whole().constants.values()))

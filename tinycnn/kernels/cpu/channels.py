@@ -207,7 +207,8 @@ def concat(r: Request) -> Iterable[Choice]:
                 e.row(shift(r.target.name), x=e.input(i), y=e.output(), **place, **sizes(r, x, y))
 
     reason = "on block boundaries" if aligned else "across block boundaries"
-    yield Choice("shift", ["blocked"] * len(xs), "blocked", moved_s(r, len(xs)), reason, emit, parts=parts)
+    time_s = cost.ROW_S if parts else moved_s(r, len(xs))  # most inputs are computed where they belong
+    yield Choice("shift", ["blocked"] * len(xs), "blocked", time_s, reason, emit, parts=parts)
 
 
 @lowers("Split", "Slice", "Gather", "ChannelShuffle")

@@ -278,9 +278,7 @@ class Plan:
     @property
     def chunk_strips(self) -> int:
         most = max(1, cost.caches().l2_bytes // 2 // (self.rows * self.lda))
-        shares = 1 if self.threads == 1 else 2 * self.threads
-        chunks = max(-(-self.strips // most), min(self.strips, -(-shares // (self.p.n * self.p.g))))
-        return -(-self.strips // chunks)
+        return cost.even_size(self.strips, most, self.p.n * self.p.g, self.threads)
 
     @property
     def chunks(self) -> int:
@@ -288,8 +286,11 @@ class Plan:
 
     @property
     def splits(self) -> int:
-        items = self.p.n * self.p.g * self.chunks
-        return 1 if self.threads == 1 else min(self.columns, -(-2 * self.threads // items))
+        """Items of a chunk, each with its own columns, which gather the same panel: if threads share badly without."""
+        return min(self.columns, self.threads) if self.busiest(1) > cost.UNEVEN else 1
+
+    def busiest(self, splits: int) -> float:
+        return cost.busiest(self.strips, self.chunk_strips, self.p.n * self.p.g, splits, self.threads)
 
     @property
     def pixel_bytes(self) -> int:
@@ -385,7 +386,9 @@ class Plan:
         parts = pixels * p.g if p.g > 1 and self.co_g % self.lanes else 0
         compute = core.products_s(self.macs, self.tile)
         gather = runs * core.im2col_run_s + parts * core.im2col_scatter_s
-        return cost.overlap_s(compute + gather, cost.stream_s(4 * self.weights, p.n * self.chunks))
+        return self.busiest(self.splits) * cost.overlap_s(
+            compute + gather, cost.stream_s(4 * self.weights, p.n * self.chunks)
+        )
 
     def emit(
         self, e: Emitter, y: Ref, w: np.ndarray, bias: np.ndarray | None, residual: Ref | int,

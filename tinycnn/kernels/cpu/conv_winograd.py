@@ -236,8 +236,12 @@ class Plan:
 
     @property
     def ksplits(self) -> int:
-        items = self.p.n * self.n_blocks
-        return 1 if items >= 2 * self.threads or self.threads == 1 else min(self.kgroups, self.threads)
+        """Items of a block, each with its own channels, which transform the same input: where threads share badly
+        without."""
+        return min(self.kgroups, self.threads) if self.busiest(1) > cost.UNEVEN else 1
+
+    def busiest(self, ksplits: int) -> float:
+        return cost.busiest(self.tiles, self.block, self.p.n, ksplits, self.threads)
 
     @property
     def elements(self) -> int:
@@ -290,12 +294,13 @@ class Plan:
         p = self.p
         core = cost.core(self.isa)
         products = core.products_s(self.macs, (self.rows, self.cols))
-        vectors = p.n * self.tiles * self.elements * (blocks(p.ci, self.lanes) + blocks(p.co, self.lanes))
+        inputs, outputs = self.ksplits * blocks(p.ci, self.lanes), blocks(p.co, self.lanes)
+        vectors = p.n * self.tiles * self.elements * (inputs + outputs)
         transforms = vectors * core.winograd_vector_s[self.m]
         passes = p.n * self.n_blocks
         spilled = max(0, self.v_bytes + self.p_bytes - cost.caches().l2_bytes) * 2
         overlapped = cost.overlap_s(products, cost.stream_s(self.u_bytes, passes))
-        return transforms + overlapped + passes * spilled / cost.caches().l3
+        return self.busiest(self.ksplits) * (transforms + overlapped + passes * spilled / cost.caches().l3)
 
 
 def emit(r: Request, plan: Plan, e: Emitter) -> None:

@@ -5,6 +5,7 @@ two. `tinycnn tune` measures what these predict.
 """
 
 import functools
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from tinycnn.kernels.cpu.isa import cpuinfo
 
 # Seconds to begin a row: the barrier and the first misses.
 ROW_S = 0.3e-6
+
+# How much more than an even share a thread may have before items are split, at the price of work done twice.
+UNEVEN = 1.08
 
 # Loop overhead of one run of rank-1 updates, in updates.
 RUN_OVERHEAD = 0.25
@@ -101,6 +105,31 @@ def stream_s(nbytes: int, passes: float) -> float:
     """To read weights `passes` times: from memory first, then from the last cache that holds them."""
     c = caches()
     return nbytes / c.memory + max(0.0, passes - 1) * nbytes / (c.l3 if nbytes <= c.l3_bytes else c.memory)
+
+
+def busiest(total: int, size: int, copies: int, splits: int, threads: int) -> float:
+    """Work of the busiest thread over an even share, 1 or more, where threads take equal numbers of neighbouring items.
+
+    There are `copies` of `total` pieces, in items of `size` pieces, the last of each copy smaller, and each item is
+    split in `splits`.
+    """
+    chunks = -(-total // size)
+
+    def before(item: int) -> float:
+        (copy, chunk), split = divmod(item // splits, chunks), item % splits
+        here = min(size, total - chunk * size)
+        return copy * total + chunk * size + here * split / splits
+
+    items = copies * chunks * splits
+    edges = [before(items * t // threads) if t < threads else copies * total for t in range(threads + 1)]
+    return max(b - a for a, b in itertools.pairwise(edges)) * threads / (copies * total)
+
+
+def even_size(total: int, most: int, copies: int, threads: int) -> int:
+    """Pieces of an item, `most` or fewer, of which threads get equal shares as far as possible; large if it can be."""
+    fewest = -(-total // min(total, most))
+    sizes = [-(-total // chunks) for chunks in range(fewest, fewest + (2 * threads if threads > 1 else 1))]
+    return min(sizes, key=lambda size: busiest(total, size, copies, 1, threads))
 
 
 def overlap_s(compute_s: float, stream_s: float) -> float:
