@@ -53,6 +53,7 @@ def kernel(isa: str, m: int, rows: int, cols: int) -> Kernel:
         )
         from tinycnn.kernels.cpu.tile import tiles
         from tinycnn.kernels.cpu.transforms import transform
+        from tinycnn.kernels.cpu.tuning import L2_ROWS
 
         tile, v = tiles(rows, cols, lanes), vectors(lanes)
         zeros, update, store_tile = tile.zeros, tile.update, tile.store
@@ -60,6 +61,7 @@ def kernel(isa: str, m: int, rows: int, cols: int) -> Kernel:
         forward = transform(matrices(m).bt, lanes)
         backward = transform(matrices(m).at, lanes)
         vec, elements = 4 * lanes, size * size
+        streams = rows < L2_ROWS  # tiles of few rows may be all that use the weights: several lines a step
 
         @inline
         def gather(source, h, w, y0, x0, patch):
@@ -105,6 +107,10 @@ def kernel(isa: str, m: int, rows: int, cols: int) -> Kernel:
                                 acc = update(acc, a + c * 4, vec, b)
                                 b += nr * 4
                                 prefetch_l2(soon)
+                                if streams:
+                                    for far in range(64, nr * 4, 64):
+                                        if far < ahead:
+                                            prefetch_l2(soon + far)
                                 soon += ahead
                         store_tile(acc, p + e * p_element + t * p_row + kg * nr * 4, p_row, vec)
 
