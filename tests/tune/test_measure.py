@@ -16,7 +16,7 @@ from tinycnn.ops import REGISTRY
 from tinycnn.planner.alone import write_alone
 from tinycnn.planner.select import offers
 from tinycnn.planner.weights import WeightStore
-from tinycnn.tune.measure import LEAST, MOST, Stand, Stopwatch, medians
+from tinycnn.tune.measure import LEAST, MOST, Stand, Stopwatch, quartiles
 
 
 def ticking() -> Callable[[], float]:
@@ -39,24 +39,24 @@ def runs(*times: "itertools.cycle[float]") -> tuple[list[int], list[Callable[[],
     return order, [run_of(i) for i in range(len(times))]
 
 
-def test_medians_of_runs_in_turn_but_the_first() -> None:
+def test_quartiles_of_runs_in_turn_but_the_first() -> None:
     order, functions = runs(itertools.cycle([9.0, 1.0, 2.0, 3.0]), itertools.cycle([9.0, 1.5, 1.5, 1.5]))
-    assert medians(functions, 0.0, ticking()) == [2.0, 1.5]
+    assert quartiles(functions, 0.0, ticking()) == [1.0, 1.5]
     assert order == [0, 1] * (1 + LEAST)
 
 
 def test_the_budget_ends_it_and_so_do_enough_runs() -> None:
     order, functions = runs(itertools.cycle([1.0]))
-    medians(functions, 5.0, ticking())
+    quartiles(functions, 5.0, ticking())
     assert len(order) == 1 + LEAST + 4
     order, functions = runs(itertools.cycle([1.0]))
-    medians(functions, 1e9, ticking())
+    quartiles(functions, 1e9, ticking())
     assert len(order) == 1 + MOST
 
 
 def test_who_is_far_behind_stops() -> None:
     order, functions = runs(itertools.cycle([1.0]), itertools.cycle([2.0]), itertools.cycle([1.2, 9.0, 9.0]))
-    assert medians(functions, 3.0, ticking())[:2] == [1.0, 2.0]
+    assert quartiles(functions, 3.0, ticking())[:2] == [1.0, 2.0]
     assert order.count(1) == 1 + LEAST < order.count(0) == order.count(2)
 
 
