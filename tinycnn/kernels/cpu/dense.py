@@ -140,7 +140,7 @@ def dense(r: Request) -> Iterable[Choice]:
         return
     lies_so = (p.a_step, p.b_step, p.alpha, len(p.pairs)) == (4, 4, 1.0, 1) and p.a_row == 4 * p.k
     b_bytes = 4 * p.n * p.k
-    if not lies_so or tiled_rows(p, r.target.name) or b_bytes <= cost.caches().l2_bytes:
+    if not lies_so or tiled_rows(p, r.target.name) or b_bytes < tuning.DENSE_BYTES:
         return
     read = {0} | {i for i in (c.bias, c.r) if isinstance(i, int)}
     layouts: list[Layout | None] = ["plain" if i in read else None for i in range(len(r.inputs))]

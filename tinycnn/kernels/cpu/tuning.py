@@ -19,7 +19,7 @@ L2_ROWS = 12
 # Register tiles of Winograd's matrix products: few rows too, since small maps have few tiles. (16, 1) and (25, 1) are
 # for the 4 x 4 and 7 x 7 tiles of maps of 14 and 28 pixels.
 WINOGRAD_TILES: Mapping[str, tuple[tuple[int, int], ...]] = {
-    "avx512": ((14, 2), (16, 1), (25, 1), (8, 3), (9, 3), (7, 3)),
+    "avx512": ((14, 2), (14, 1), (16, 1), (25, 1), (8, 3), (9, 3), (7, 3)),
     "avx2": ((6, 2), (4, 3)),
     "portable": ((6, 2), (4, 3)),
 }
@@ -45,8 +45,9 @@ GEMM_ROW_COST = 5.0
 GEMM_PREFETCH_BYTES = 1024
 GEMM_EFFICIENCY = 0.9
 
-# Dense layers whose weights lie as in the model: how far ahead these are asked for, the share of the peak within
-# caches, and the factor that prefers them to panels, which are read about as fast but have to be packed and kept.
+# Dense layers whose weights lie as in the model: from how many bytes on (panels are read faster, but have to be packed
+# and kept), how far ahead these are asked for, the share of the peak within caches, and the factor that prefers them.
+DENSE_BYTES = 16 << 20
 DENSE_PREFETCH_BYTES = 256
 DENSE_EFFICIENCY = 0.3
 DENSE_STREAM = 0.95
@@ -56,7 +57,7 @@ PACK_BYTE_S = 0.15e-9
 
 # Register tiles of im2col: for groups of more output channels than a vector has lanes, and for smaller ones.
 IM2COL_TILES: Mapping[str, tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]] = {
-    "avx512": (((14, 2), (25, 1), (7, 3)), ((14, 1), (25, 1))),
+    "avx512": (((14, 2), (14, 1), (25, 1), (7, 3)), ((14, 1), (25, 1))),
     "avx2": (((6, 2),), ((12, 1),)),
     "portable": (((6, 2),), ((12, 1),)),
 }
