@@ -1,4 +1,7 @@
-"""Writes the classic networks that the onnx package holds, with random weights: python bench/networks.py FOLDER."""
+"""Writes classic networks with random weights, those that the onnx package holds and more of this project's.
+
+    python bench/networks.py FOLDER [NAME ...]
+"""
 
 import sys
 from pathlib import Path
@@ -8,13 +11,21 @@ import onnx
 sys.path.append(str(Path(__file__).parents[1]))
 
 from tests.cases.networks import NAMES, twin
+from tinycnn.converters import save_onnx
+from tinycnn.models import build
+
+OURS = ("lenet5", "mobilenet_v1", "mobilenet_v2", "resnet18", "resnext50_32x4d", "vgg16")
 
 
 def main(folder: Path, names: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name in names or NAMES:
-        onnx.save(twin(name), folder / f"{name}.onnx")
-        print(folder / f"{name}.onnx")
+    for name in names or (*NAMES, *OURS):
+        file = folder / f"{name}.onnx"
+        if name in NAMES:
+            onnx.save(twin(name), file)
+        else:
+            save_onnx(build(name), file)
+        print(file)
 
 
 if __name__ == "__main__":
