@@ -1,6 +1,6 @@
 """Writes classic networks with random weights, those that the onnx package holds and more of this project's.
 
-    python bench/networks.py FOLDER [NAME ...]
+python bench/networks.py FOLDER [NAME ...]
 """
 
 import sys

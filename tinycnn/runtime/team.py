@@ -1,9 +1,11 @@
 """The threads of this process that walk programs together: few, shared by all sessions, asleep when idle."""
 
 import ctypes
+import functools
 import math
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,9 +18,12 @@ from tinycnn.kernels.cpu.walk import post, serve
 
 Entry = Callable[[int, int, int], None]
 ENTRY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-# Pauses before a waiting thread yields or sleeps: below 50 microseconds where a pause takes 140 cycles at 3 GHz, and
-# far below where it takes 40.
+# Pauses before a thread that waits for others within a program yields: below 50 microseconds where a pause takes 140
+# cycles at 3 GHz, and far below where it takes 40.
 SPINS = 1000
+# How long an idle worker waits for the next program before it sleeps: Python, and the copies of feeds and results,
+# usually take less between two calls.
+IDLE_S = 100e-6
 
 
 def cgroup_quota() -> float:
@@ -54,6 +59,20 @@ def yield_address() -> int:
         return 0
 
 
+@functools.cache
+def idle_spins(isa: str) -> int:
+    """Pauses of an idle worker's wait, measured on this processor."""
+    memory = aligned(128).view(np.int64)
+    memory[:] = 0
+    row = np.array([memory.ctypes.data, memory.ctypes.data + 64, SPINS], np.int64)
+    entry, took = ENTRY(native.address(serve(isa))), math.inf
+    for _ in range(3):
+        start = time.perf_counter()
+        entry(row.ctypes.data, 1, 2)
+        took = min(took, time.perf_counter() - start)
+    return max(SPINS, round(SPINS * IDLE_S / took))
+
+
 class Team:
     """`threads - 1` workers and whoever calls `run`. One program at a time: see `lock`."""
 
@@ -72,7 +91,7 @@ class Team:
         self.bells = [threading.Lock() for _ in range(threads - 1)]
         for i, bell in enumerate(self.bells):
             bell.acquire()
-            row = np.array([job, flags + 64 * i, SPINS], np.int64)
+            row = np.array([job, flags + 64 * i, idle_spins(isa)], np.int64)
             worker = threading.Thread(target=work, args=(bell, entry, row, i + 1, threads), daemon=True)
             worker.name = f"tinycnn-{i + 1}"
             worker.start()
