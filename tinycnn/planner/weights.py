@@ -9,6 +9,8 @@ import numpy as np
 from tinycnn.ir.memory import block_of
 from tinycnn.stages import stage
 
+Sources = list[weakref.ref[np.ndarray]]
+
 
 class WeightStore:
     """Blocks by what they were made of, for as long as a plan holds them; it keeps no constants. The last OVERREAD
@@ -16,7 +18,7 @@ class WeightStore:
 
     def __init__(self) -> None:
         self.blocks: weakref.WeakValueDictionary[tuple[object, ...], np.ndarray] = weakref.WeakValueDictionary()
-        self.sources: dict[tuple[object, ...], list[weakref.ref[np.ndarray]]] = {}
+        self.sources: dict[tuple[object, ...], Sources] = {}
         self.lock = threading.Lock()
 
     @stage("pack")
@@ -28,10 +30,16 @@ class WeightStore:
         key = (*key, *map(id, constants))
         with self.lock:
             block = self.blocks.get(key)
+            sources = self.sources.get(key)
             # Where a constant is gone, another array may have taken over its id.
-            if block is None or any(source() is None for source in self.sources.get(key, ())):
+            if block is None or sources is None or any(source() is None for source in sources):
                 block = block_of(make())
-                self.sources[key] = [weakref.ref(constant) for constant in constants]
-                weakref.finalize(block, self.sources.pop, key, None).atexit = False
+                sources = self.sources[key] = [weakref.ref(constant) for constant in constants]
+                weakref.finalize(block, self.forget, key, sources).atexit = False
                 self.blocks[key] = block
             return block
+
+    def forget(self, key: tuple[object, ...], sources: Sources) -> None:
+        """When a block is gone, unless another has taken its place since."""
+        if self.sources.get(key) is sources:
+            del self.sources[key]

@@ -1,0 +1,47 @@
+"""Packed constants belong to the arrays that they were made of, even when an id comes again."""
+
+import collections
+
+import numpy as np
+import pytest
+
+import tinycnn
+from tests.planner.programs import node
+from tinycnn.ir import Graph, TensorSpec
+from tinycnn.planner.weights import WeightStore
+
+
+def test_a_block_is_made_once_and_lives_as_long_as_a_plan() -> None:
+    store, constant = WeightStore(), np.arange(4, dtype=np.float32)
+    first = store.get(("y", "k"), [constant], constant.copy)
+    assert store.get(("y", "k"), [constant], lambda: np.zeros(4, np.float32)) is first
+    assert store.get(("y", "other"), [constant], constant.copy) is not first
+    del first
+    assert list(store.sources) == list(store.blocks) == []
+
+
+@pytest.mark.parametrize("kept", [1, 2, 8])
+def test_no_block_is_taken_for_that_of_an_array_whose_id_came_again(kept: int) -> None:
+    store, plans = WeightStore(), collections.deque[np.ndarray](maxlen=kept)
+    for i in range(200):
+        constant = np.full(4, i, np.float32)
+        plans.append(store.get(("y", "k"), [constant], constant.copy))
+        assert plans[-1][:16].view(np.float32).tolist() == [i] * 4
+        del constant
+
+
+def test_weights_that_follow_from_the_input_are_those_of_its_shape() -> None:
+    """x [1, 16, h, 4] is convolved with weights that are all h."""
+    nodes = (
+        node("Shape", "x", "shape"),
+        node("Gather", "shape two", "height"),
+        node("Cast", "height", "number", to=1),
+        node("Expand", "number size", "w"),
+        node("Conv", "x w", "y"),
+    )
+    constants = {"two": np.array([2]), "size": np.array([16, 16, 1, 1])}
+    graph = Graph({"x": TensorSpec((1, 16, "h", 4), np.dtype(np.float32))}, ("y",), nodes, constants)
+    session = tinycnn.InferenceSession(graph)
+    for h in range(1, 60):
+        [y] = session.run(None, {"x": np.ones((1, 16, h, 4), np.float32)})
+        np.testing.assert_array_equal(y, 16 * h)
