@@ -171,7 +171,7 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
     "grouped": lambda: program(grouped(), "grouped"),
     "plain": lambda: program(pixels(), "plain"),
     "classifier": lambda: program(classifier()),
-    "large": lambda: program(large()),
+    "large": lambda: program(large(), y="dense"),
     "normalised": lambda: program(normalised()),
     "moves": lambda: program(moves()),
     "upwards": lambda: program(upwards()),

@@ -161,8 +161,13 @@ def mutations(program: Program, kind: str, value: int) -> set[int]:
         return set()
     if kind == "code":
         return {*range(-1, len(program.kernels) + 2)} - {value}
+    huge = {1 << 40, 1 << 61, 1 << 62, (1 << 63) - 1}
     if kind == "int":
-        return {0, -1, 1, value - 1, value + 1, -value, 2 * value, 2 * value + 1, value // 2, value + 16} - {value}
+        near = {0, -1, 1, value - 1, value + 1, -value, 2 * value, 2 * value + 1, value // 2, value + 16}
+        return (near | huge) - {value}
+    if kind == "signed":
+        near = {0, value - 1, value + 1, -value, value - 16, value + 16}
+        return (near | huge | {-n for n in huge} | {3 - (1 << 63)}) - {value}
     buffer, offset = decode(value) if value else (0, 0)
     other = {encode(number, 0) for number in range(len(program.buffers))}
     moved = {encode(buffer, o) for o in (offset - 4, offset + 4, offset + 64, offset + 2048) if o >= 0}

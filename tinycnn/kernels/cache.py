@@ -16,11 +16,13 @@ SEAL_BYTES = hashlib.sha256().digest_size
 
 @functools.cache
 def source(platform: str, module: str, pattern: bytes = rb"^ {8,}from") -> bytes:
-    """Text of a module of a platform's folder, then of those that its kernels are compiled from: what `build` imports,
-    and all that these import in turn."""
-    text = (HERE / platform / f"{module}.py").read_bytes()
-    imported = re.findall(pattern + rb" tinycnn\.kernels\." + platform.encode() + rb"\.(\w+) import", text, re.M)
-    return b"".join([text, *(source(platform, m.decode(), rb"^ *from") for m in sorted(set(imported)))])
+    """Text of a module of a platform's folder, or of all platforms', then of those that its kernels are compiled from:
+    what `build` imports, and all that these import in turn."""
+    own = HERE / platform / f"{module}.py"
+    text = (own if own.exists() else HERE / f"{module}.py").read_bytes()
+    imported = re.findall(pattern + rb" tinycnn\.kernels\.(?:" + platform.encode() + rb"\.)?(\w+) import", text, re.M)
+    modules = sorted(set(imported) - {platform.encode()})
+    return b"".join([text, *(source(platform, m.decode(), rb"^ *from") for m in modules)])
 
 
 def digest(kernel: Kernel, compiler: Path, key: tuple[object, ...]) -> str:

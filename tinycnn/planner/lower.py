@@ -15,15 +15,13 @@ from tinycnn.kernels.kernel import Kernel
 from tinycnn.kernels.lowering import Choice, Layout, Ref, Request, Target, blocked_size, blocks, to_blocked
 from tinycnn.planner import arena
 from tinycnn.planner.concat import Parts, find_parts
-from tinycnn.planner.program import Buffer, Port, Program, Row, Step, encode
+from tinycnn.planner.program import MOST, Buffer, Port, Program, Row, Step, encode
 from tinycnn.planner.select import Selection
 from tinycnn.planner.tuned import Tuned
 from tinycnn.planner.verify import verify
 from tinycnn.planner.weights import WeightStore
 
 Place = tuple[str, Layout]
-# No number in a row is as large: what kernels make of two of them is far from overflow.
-MOST = 1 << 40
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ from tinycnn.kernels.kernel import Kernel
 # An address slot holds (buffer + 1) << OFFSET_BITS | byte offset, so that 0 is no address.
 OFFSET_BITS = 40
 
+# No number in a row is as large, so that sums and most products of them do not overflow.
+MOST = 1 << 40
+
 
 def encode(buffer: int, offset: int) -> int:
     return (buffer + 1) << OFFSET_BITS | offset

@@ -8,7 +8,7 @@ import numpy as np
 from tinycnn.errors import ProgramError
 from tinycnn.ir.memory import OVERREAD
 from tinycnn.kernels.kernel import Kernel, Range
-from tinycnn.planner.program import Program, Row, decode
+from tinycnn.planner.program import MOST, Program, Row, decode
 
 
 def verify(program: Program) -> Program:
@@ -34,6 +34,8 @@ def verify(program: Program) -> Program:
         for f, slot in zip(kernel.fields, row.slots, strict=True):
             if f.kind == "int" and slot < 0:
                 raise ProgramError(f"{where}, {f.name}: {slot} is negative")
+            if f.kind in ("int", "signed") and abs(slot) >= MOST:
+                raise ProgramError(f"{where}, {f.name}: {slot} is beyond {MOST}")
             if f.kind == "addr" and slot and f.name not in covered:
                 raise ProgramError(f"{where}, {f.name}: the kernel declares no range for it")
         for r in ranges:

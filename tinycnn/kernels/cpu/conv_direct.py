@@ -189,6 +189,7 @@ def ranges(rows: int, cols: int, lanes: int, step: int, a: SimpleNamespace) -> I
     images, oh = a.items // (a.ksplits * a.chunks), (a.tiles - 1) // a.row_tiles + 1
     require(a.items == images * a.ksplits * a.chunks, "items are not all chunks of all images")
     require((a.chunks - 1) * a.chunk_tiles < a.tiles, "a chunk has no tiles")
+    require(a.ksplits <= max(1, a.kgroups), "a split has no channels")
     require((a.kgroups - 1) * cols < a.kblocks, "a group has no channels")
     require((a.row_tiles - 1) * rows < a.ow and oh * a.ow <= a.pixels, "tiles lie outside of the output")
     groups = a.table[: 4 * a.kgroups].reshape(a.kgroups, 4).tolist()

@@ -19,7 +19,6 @@ from tinycnn.ir.memory import readable
 from tinycnn.kernels import convolution
 from tinycnn.kernels.convolution import ConvProblem
 from tinycnn.kernels.cpu import conv, cost, tuning
-from tinycnn.kernels.cpu.gemm import finisher
 from tinycnn.kernels.cpu.isa import ISAS, Isa
 from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Ref, Request, blocks, can_block, lowers
@@ -40,6 +39,7 @@ def kernel(isa: str, rows: int, cols: int) -> Kernel:
     nr, vector = cols * lanes, 4 * lanes
 
     def build():
+        from tinycnn.kernels.cpu.finish import finisher
         from tinycnn.kernels.cpu.simd import (
             call,
             inline,
@@ -175,6 +175,8 @@ def ranges(rows: int, cols: int, lanes: int, a: SimpleNamespace) -> Iterable[Ran
     require_positive(a, "images groups chunks chunk_strips splits h width oh ow")
     require(a.spread == 0 or (a.spread == 1 and a.pixel_bytes == 4), "a run is neither of channels nor of pixels")
     require(a.groups * a.co_g <= a.co, "groups have more channels than there are")
+    require((a.chunks - 1) * a.chunk_strips * rows < a.oh * a.ow, "a chunk has no pixels")
+    require(a.splits <= max(1, a.columns), "a split has no columns")
     beside, written = 0, 4 * a.k
     for group in range(a.groups):
         first, count = (int(n) for n in a.table[2 * group : 2 * group + 2])

@@ -54,6 +54,7 @@ def kernel(isa: str, m: int, rows: int, cols: int) -> Kernel:
         from tinycnn.kernels.cpu.tile import tiles
         from tinycnn.kernels.cpu.transforms import transform
         from tinycnn.kernels.cpu.tuning import L2_ROWS
+        from tinycnn.kernels.winograd_matrices import matrices
 
         tile, v = tiles(rows, cols, lanes), vectors(lanes)
         zeros, update, store_tile = tile.zeros, tile.update, tile.store
@@ -109,8 +110,7 @@ def kernel(isa: str, m: int, rows: int, cols: int) -> Kernel:
                                 prefetch_l2(soon)
                                 if streams:
                                     for far in range(64, nr * 4, 64):
-                                        if far < ahead:
-                                            prefetch_l2(soon + far)
+                                        prefetch_l2(soon + far)
                                 soon += ahead
                         store_tile(acc, p + e * p_element + t * p_row + kg * nr * 4, p_row, vec)
 
@@ -189,6 +189,7 @@ def ranges(m: int, rows: int, cols: int, lanes: int, a: SimpleNamespace) -> Iter
     require_positive(a, "ksplits n_blocks block tiles tiles_w")
     require(a.items == a.images * a.n_blocks * a.ksplits, "items are not all blocks of all images")
     require((a.n_blocks - 1) * a.block < a.tiles, "a block has no tiles")
+    require(a.ksplits <= a.kgroups, "a split has no channels")
     padded, groups = -(-a.block // rows) * rows, -(-a.kgroups // a.ksplits)
     v_bytes, p_bytes = (a.cblocks * padded + 1) * vec, (padded * groups * cols + 1) * vec
     require(elements * (vec + v_bytes + p_bytes) <= a.scratch_bytes, "the scratch is too small")

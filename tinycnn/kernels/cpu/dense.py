@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from types import SimpleNamespace
 
 from tinycnn.kernels.cpu import conv, cost, tuning
-from tinycnn.kernels.cpu.gemm import finisher, source, tiled_rows
+from tinycnn.kernels.cpu.gemm import source, tiled_rows
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, lowers
@@ -26,6 +26,7 @@ def kernel(isa: str) -> Kernel:
     block = max(lanes, ROWS)
 
     def build():
+        from tinycnn.kernels.cpu.finish import finisher
         from tinycnn.kernels.cpu.simd import call, fma, inline, lane_sum, prefetch, store_f32, vectors
         from tinycnn.kernels.cpu.tuning import DENSE_PREFETCH_BYTES
 
@@ -140,14 +141,14 @@ def dense(r: Request) -> Iterable[Choice]:
         return
     lies_so = (p.a_step, p.b_step, p.alpha, len(p.pairs)) == (4, 4, 1.0, 1) and p.a_row == 4 * p.k
     b_bytes = 4 * p.n * p.k
-    if not lies_so or tiled_rows(p, r.target.name) or b_bytes < tuning.DENSE_BYTES:
+    if not lies_so or tiled_rows(p, r.target.name) or b_bytes <= cost.caches().l2_bytes:
         return
     read = {0} | {i for i in (c.bias, c.r) if isinstance(i, int)}
     layouts: list[Layout | None] = ["plain" if i in read else None for i in range(len(r.inputs))]
     macs = p.m * p.n * p.k
     time_s = max(
         macs / (cost.core(r.target.name).peak_macs * tuning.DENSE_EFFICIENCY),
-        tuning.DENSE_STREAM * cost.transfer_s(b_bytes),
+        tuning.DENSE_STREAM[b_bytes >= tuning.DENSE_BYTES] * cost.transfer_s(b_bytes),
     )
     run = functools.partial(emit, r, p, c)
     yield Choice("dense", layouts, "plain", time_s, f"{b_bytes:,} bytes of weights as they lie", run, macs=macs)

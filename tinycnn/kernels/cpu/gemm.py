@@ -11,7 +11,6 @@ Source: Goto and van de Geijn 2008, ACM TOMS 34(3).
 import functools
 from collections.abc import Iterable
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 
@@ -29,27 +28,6 @@ ROW_FIELDS = fields(
 )
 
 
-def finisher(lanes: int) -> Any:
-    """finish(x, r, y, lo, hi, count): clamp(x + r) to y, its first `count` lanes; nothing for count <= 0."""
-    from tinycnn.kernels.cpu.simd import at_least, at_most, inline, store, store_part, vectors
-
-    v = vectors(lanes)
-    load_part, splat = v.load_part, v.splat
-
-    @inline
-    def finish(x, r, y, lo, hi, count):
-        if count > 0:
-            if r != 0:
-                x = x + load_part(r, count)
-            x = at_most(splat(hi), at_least(splat(lo), x))
-            if count >= lanes:
-                store(y, x)
-            else:
-                store_part(y, count, x)
-
-    return finish
-
-
 @functools.cache
 def tile_kernel(isa: str) -> Kernel:
     """Both operands in panels; `pairs` holds (matrix of a, matrix of b) for each product of the batch, i64."""
@@ -58,6 +36,7 @@ def tile_kernel(isa: str) -> Kernel:
     nr = cols * lanes
 
     def build():
+        from tinycnn.kernels.cpu.finish import finisher
         from tinycnn.kernels.cpu.simd import call, inline, load_i64, vectors
         from tinycnn.kernels.cpu.tile import tiles
 
@@ -119,6 +98,7 @@ def row_kernel(isa: str) -> Kernel:
     nr, vector = 2 * lanes, 4 * lanes
 
     def build():
+        from tinycnn.kernels.cpu.finish import finisher
         from tinycnn.kernels.cpu.simd import call, fma, inline, load_i64, prefetch, vectors
         from tinycnn.kernels.cpu.tuning import GEMM_PREFETCH_BYTES
 

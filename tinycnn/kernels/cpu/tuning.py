@@ -45,12 +45,13 @@ GEMM_ROW_COST = 5.0
 GEMM_PREFETCH_BYTES = 1024
 GEMM_EFFICIENCY = 0.9
 
-# Dense layers whose weights lie as in the model: from how many bytes on (panels are read faster, but have to be packed
-# and kept), how far ahead these are asked for, the share of the peak within caches, and the factor that prefers them.
+# Dense layers whose weights lie as in the model: from how many bytes on they are preferred to panels, which are read
+# faster, but have to be packed and kept; how far ahead they are asked for; the share of the peak within caches; the
+# factors by which reading them takes longer, below and from that size on.
 DENSE_BYTES = 16 << 20
 DENSE_PREFETCH_BYTES = 256
 DENSE_EFFICIENCY = 0.3
-DENSE_STREAM = 0.95
+DENSE_STREAM = (1.3, 0.95)
 
 # Seconds a byte to pack a computed matrix into panels.
 PACK_BYTE_S = 0.15e-9
