@@ -1,6 +1,9 @@
 """The interface that users know from onnxruntime. Bad input is the matter of test_errors.py."""
 
+import collections
+import gc
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,8 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 import tinycnn
 from tests.numerics import ROUNDING, assert_close
-from tests.planner.programs import chain, node, normal
+from tests.planner.programs import chain, convolutions, node, normal
+from tests.runtime.sessions import feed, session
 from tinycnn import knobs
 from tinycnn.errors import FeedError
 from tinycnn.models import card
@@ -164,7 +168,7 @@ def test_a_bounded_number_of_plans_and_no_copy_of_the_weights_for_each() -> None
         networks = list(session.networks.values())
         assert all(len(network.plans) <= knobs.PLANS.get() for network in networks)
         blocks.add(sum(len(network.store.blocks) for network in networks))
-    assert max(blocks) <= knobs.PLANS.get() + 4  # the weights, and what each plan alone needs
+    assert max(blocks) <= knobs.PLANS.get() + 8  # each plan's own, and weights by algorithm and tile
 
 
 def test_constants_that_follow_from_the_shape_are_those_of_each_shape() -> None:
@@ -252,3 +256,25 @@ def test_options_are_remembered() -> None:
     assert options.session_config == {"key": "value"}
     assert [o.threads for o in session.network.options] == [3]
     assert session.get_provider_options() == {"CPUExecutionProvider": {}}
+
+
+def test_a_session_that_nobody_holds_is_gone_at_once() -> None:
+    s = session(convolutions(), 1)
+    s.run(None, feed(convolutions()))
+    watch = weakref.ref(s)
+    gc.disable()
+    try:
+        del s
+        assert watch() is None
+    finally:
+        gc.enable()
+
+
+def test_a_mapping_whose_keys_are_no_set_is_taken() -> None:
+    class Feeds(collections.UserDict[str, np.ndarray]):
+        def keys(self) -> list[str]:  # type: ignore[override]
+            return list(self.data)
+
+    graph = convolutions()
+    s, x = session(graph, 1), feed(graph)
+    np.testing.assert_array_equal(s.run(None, Feeds(x))[0], s.run(None, x)[0])

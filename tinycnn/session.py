@@ -225,7 +225,8 @@ class InferenceSession:
             Options(t, threads, self.algorithms, self.tuned) if t.platform == "cpu" else Options(t, 1, self.algorithms)
             for t in self.targets
         ]
-        return Network(loaded(graph, outputs), options, again=lambda: loaded(self.imported(), outputs))
+        source = self.source  # rather than the session, which would keep itself alive
+        return Network(loaded(graph, outputs), options, again=lambda: loaded(as_f32(source.load()), outputs))
 
     def measured(self) -> "Mapping[str, Tuned]":
         """What was measured on this processor, for all plans of the session."""
@@ -268,7 +269,7 @@ class InferenceSession:
 
     def check_feeds(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         inputs = self.declared.inputs
-        if feeds.keys() != inputs.keys():
+        if set(feeds) != inputs.keys():
             unknown = sorted(set(feeds) - set(inputs))
             missing = [name for name in inputs if name not in feeds]
             if unknown:

@@ -20,12 +20,18 @@ def is_worthwhile() -> bool:
     return interpreter and default_threads() > 1 and cache.cache_folder(knobs.CACHE.get()) is not None
 
 
+def interpreter_flags() -> list[str]:
+    """Those by which this interpreter was told where not to import from; nor does the process from its folder."""
+    f = sys.flags
+    told = {"-I": f.isolated, "-E": f.ignore_environment, "-s": f.no_user_site, "-S": f.no_site}
+    return ["-P", *(flag for flag, is_set in told.items() if is_set)]
+
+
 class CompilerProcess:
     """Whatever goes wrong in it shows again where the kernel is asked for. Raises OSError if it cannot be started."""
 
     def __init__(self) -> None:
-        flags = ["-I"] if sys.flags.isolated else ["-P"]  # nothing is imported from the current folder
-        command = [sys.executable, *flags, "-m", __name__]
+        command = [sys.executable, *interpreter_flags(), "-m", __name__]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 1.0
 """How long nothing is done about it: kernels from the cache are there sooner."""
+STALLED_S = 60.0
+"""How long the process may take for its last kernel before this one does without it."""
 
 
 def addresses(kernels: Sequence[Kernel]) -> list[int]:
@@ -51,7 +53,7 @@ class Help:
         return self.take()
 
     def take(self) -> Iterator[Kernel]:
-        """What is left, until the process, too, has done with its last one."""
+        """What is left, until the process, too, has done with its last one, or seems to hang."""
         while self.left:
             try:
                 kernel = self.left.popleft()
@@ -61,7 +63,7 @@ class Help:
             self.tell()
         self.timer.cancel()
         if self.timer.ident:
-            self.timer.join()
+            self.timer.join(STALLED_S)
 
     def __exit__(self, *error: object) -> None:
         self.timer.cancel()
@@ -118,7 +120,7 @@ def bar(total: int) -> "Progress | None":
     if not (terminal.is_terminal or terminal.is_jupyter):
         return None
     columns = "{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    progress = Progress(*columns, console=terminal, transient=True)
+    progress = Progress(*columns, console=terminal, transient=True, redirect_stdout=False, redirect_stderr=False)
     progress.add_task("compiling kernels, once on this machine", total=total)
     progress.start()
     return progress

@@ -18,6 +18,9 @@ ROW_S = 0.3e-6
 # How much more than an even share a thread may have before items are split, at the price of work done twice.
 UNEVEN = 1.08
 
+# Numbers of items among which the one that threads share best is looked for.
+MOST_TRIED = 16
+
 # Loop overhead of one run of rank-1 updates, in updates.
 RUN_OVERHEAD = 0.25
 
@@ -107,6 +110,7 @@ def stream_s(nbytes: int, passes: float) -> float:
     return nbytes / c.memory + max(0.0, passes - 1) * nbytes / (c.l3 if nbytes <= c.l3_bytes else c.memory)
 
 
+@functools.cache
 def busiest(total: int, size: int, copies: int, splits: int, threads: int) -> float:
     """Work of the busiest thread over an even share, 1 or more, where threads take equal numbers of neighbouring items.
 
@@ -125,10 +129,13 @@ def busiest(total: int, size: int, copies: int, splits: int, threads: int) -> fl
     return max(b - a for a, b in itertools.pairwise(edges)) * threads / (copies * total)
 
 
+@functools.cache
 def even_size(total: int, most: int, copies: int, threads: int) -> int:
     """Pieces of an item, `most` or fewer, of which threads get equal shares as far as possible; large if it can be."""
     fewest = -(-total // min(total, most))
-    sizes = [-(-total // chunks) for chunks in range(fewest, fewest + (2 * threads if threads > 1 else 1))]
+    sizes = [
+        -(-total // chunks) for chunks in range(fewest, fewest + (min(2 * threads, MOST_TRIED) if threads > 1 else 1))
+    ]
     return min(sizes, key=lambda size: busiest(total, size, copies, 1, threads))
 
 
