@@ -210,7 +210,10 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path, folder: Path, monkeypatch:
         pull(entry())
 
 
+# Python takes no interrupt where it is started with interrupts ignored, as a job in the background is.
 PROGRAM = f"""
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from tinycnn.models import Preprocess, pull
 from tinycnn.models.zoo import Entry, File
 file = File("tiny/model/{NAME}", "image 1x1x28x28", Preprocess((28, 28), "grey"), {len(CONTENT)}, "{SHA256}")
