@@ -197,12 +197,7 @@ class InferenceSession:
         self.takes_device_arrays = CUDA in self.providers
         static = {name: spec for name, spec in self.declared.inputs.items() if spec.is_static}
         self.exact = {n: (spec.dims, spec.dtype) for n, spec in static.items() if computed(spec.dtype) == spec.dtype}
-        self.runner: Network | Plan = self.network
-        if len(static) == len(self.declared.inputs):
-            self.runner = self.network.plan({name: spec.dims for name, spec in static.items()})
-            self.network.release()
-        else:
-            self.network.check()
+        self.runner = self.network.settle()
 
     def imported(self) -> Graph:
         """The graph before any pass, in the dtypes that it is computed in: read again.
@@ -263,6 +258,7 @@ class InferenceSession:
         with self.lock:
             if names not in self.networks:
                 self.networks[names] = self.network_for(self.imported(), names)
+                self.networks[names].settle()
                 while len(self.networks) > NETWORKS_KEPT:
                     self.networks.pop(list(self.networks)[1])
             return self.networks[names]

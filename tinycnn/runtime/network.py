@@ -134,7 +134,7 @@ def executor(part: Stretch, store: WeightStore) -> "Executor":
 class Network:
     """Plans and runs one graph, each node on the first of the targets that can. Safe to use from many threads.
 
-    again  makes the graph once more, after `release`
+    again  makes the graph once more, when `settle` has let its constants go
     """
 
     def __init__(
@@ -166,12 +166,19 @@ class Network:
                             self.plans.popitem(last=False)
         return plan
 
-    def release(self) -> None:
-        """Lets the constants go: plans hold what they packed. Whoever wants another plan waits for the graph to be made
-        once more."""
-        if self.again and all(plan.is_whole for plan in self.plans.values()):
-            self.graph = self.graph.replace(constants={})
-            self.released = True
+    def settle(self) -> "Network | Plan":
+        """What to run: the plan, where shapes allow but one, and the network else.
+
+        The plan holds what it packed, so the constants go: whoever wants another waits for the graph to be made again.
+        """
+        inputs = self.graph.inputs
+        if not all(spec.is_static for spec in inputs.values()):
+            self.check()
+            return self
+        plan = self.plan({name: spec.dims for name, spec in inputs.items()})
+        if self.again and plan.is_whole:
+            self.graph, self.released = self.graph.replace(constants={}), True
+        return plan
 
     def whole(self) -> Graph:
         """The graph with its constants."""

@@ -189,3 +189,11 @@ def test_progress_is_told_before_each_kernel_and_at_the_end(folder: Path) -> Non
     native.prepare([SUM], lambda *progress: told.append(progress))
     native.prepare([SUM], lambda *progress: told.append(progress))
     assert told == [(SUM.name, 0, 1), ("", 1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [("conv_im2col", b"def finisher"), ("conv_winograd", b"def matrices"), ("lrn", b"def functions")],
+)
+def test_the_digest_follows_all_that_a_kernel_is_compiled_from(module: str, text: bytes) -> None:
+    assert text in cache.source("cpu", module)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tinycnn.kernels.convolution import has_residual
+from tinycnn.kernels.convolution import ConvProblem, has_residual
 from tinycnn.kernels.cpu.activation import routine
 from tinycnn.kernels.lowering import Emitter, Layout, Request
 from tinycnn.ops.activation import Activation
@@ -15,10 +15,15 @@ def padded_bias(bias: np.ndarray, size: int) -> np.ndarray:
     return np.pad(bias.astype(np.float32), (0, size - bias.size))
 
 
-def input_layouts(r: Request, source: Layout) -> list[Layout | None]:
+def input_layouts(r: Request, source: Layout, output: Layout = "blocked") -> list[Layout | None]:
     """The layouts of a Conv's inputs: x as told, weights and bias packed, the residual as the output is."""
-    layouts: list[Layout | None] = [source, None, None, "blocked" if has_residual(r) else None]
+    layouts: list[Layout | None] = [source, None, None, output if has_residual(r) else None]
     return layouts[: len(r.inputs)]
+
+
+def sizes(p: ConvProblem, names: str) -> dict[str, int]:
+    """Values of fields that are called as in the problem; `width` is the input's, where `w` are the weights."""
+    return {name: getattr(p, "w" if name == "width" else name) for name in names.split()}
 
 
 def epilogue(e: Emitter, activation: Activation | None, isa: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from tinycnn.kernels import convolution
 from tinycnn.kernels.convolution import ConvProblem
 from tinycnn.kernels.cpu import conv, cost, tuning
 from tinycnn.kernels.cpu.isa import ISAS, Isa
+from tinycnn.kernels.cpu.panels import panels
 from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Ref, Request, blocks, can_block, lowers
 from tinycnn.ops.activation import Activation
@@ -349,16 +350,11 @@ class Plan:
     def pack(self, w: np.ndarray) -> np.ndarray:
         """Weights [co, ci / g, kh, kw] as [g][columns][k][nr]; zeros behind each group's last channel."""
         packed = readable((self.p.g, self.columns, self.k, self.nr))
-        whole, rest = divmod(self.co_g, self.nr)
-        packed[:, whole:] = 0
-        for to, dense, group in zip(packed, w.reshape(self.p.g, self.co_g, *w.shape[1:]), range(self.p.g), strict=True):
+        for group, dense in enumerate(w.reshape(self.p.g, self.co_g, *w.shape[1:])):
             at = 0
             for r in self.runs(group):
                 taps = dense[:, r.channels, r.ky, list(r.kx)].reshape(self.co_g, -1)
-                some = slice(at, at + r.count)
-                to[:whole, some] = taps[: whole * self.nr].reshape(whole, self.nr, r.count).swapaxes(1, 2)
-                if rest:
-                    to[whole, some, :rest] = taps[whole * self.nr :].T
+                panels(taps, self.nr, packed[group, :, at : at + r.count])
                 at += r.count
         return packed
 
@@ -420,14 +416,7 @@ class Plan:
             co=p.co,
             k=self.k,
             lda=self.lda,
-            h=p.h,
-            width=p.w,
-            oh=p.oh,
-            ow=p.ow,
-            sh=p.sh,
-            sw=p.sw,
-            pt=p.pt,
-            pl=p.pl,
+            **conv.sizes(p, "h width oh ow sh sw pt pl"),
             extent_h=1 + max((dy for _, dy in self.taps_h), default=0),
             extent_w=1 + max((dx for _, dx in self.taps_w), default=0),
             image_bytes=self.image_bytes,
@@ -461,11 +450,10 @@ def im2col(r: Request) -> Iterable[Choice]:
     taps_h, taps_w = (tuple((i, i * d) for i in range(k)) for k, d in ((p.kh, p.dh), (p.kw, p.dw)))
     for layout, (rows, cols) in itertools.product(LAYOUTS, tiles(p, r.target)):
         plan = Plan(p, taps_h, taps_w, r.target, layout, r.threads, (rows, cols))
-        inputs: list[Layout | None] = [layout, None, None, "blocked" if convolution.has_residual(r) else None]
         pixels = min(plan.chunk_strips * rows, p.oh * p.ow)
         reason = f"{plan.k} taps of {pixels} pixels gathered at a time, {rows}x{cols} tile, input {layout}"
         run = functools.partial(emit, r, plan)
         yield Choice(
-            "im2col", inputs[: len(r.inputs)], "blocked", plan.time_s, reason, run, macs=plan.macs,
+            "im2col", conv.input_layouts(r, layout), "blocked", plan.time_s, reason, run, macs=plan.macs,
             variant=f"{rows}x{cols}",
         )  # fmt: skip

@@ -19,7 +19,7 @@ from tinycnn.kernels.convolution import ConvProblem
 from tinycnn.kernels.cpu import conv, cost, reorder, tuning
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
-from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, can_block, lowers
+from tinycnn.kernels.lowering import Choice, Emitter, Request, can_block, lowers
 
 FIELDS = fields(
     "x:addr w:addr bias:addr res:addr y:addr act:code act_args:addr band:addr lo:f32 hi:f32 "
@@ -156,8 +156,7 @@ class Plan:
         """Output rows whose input stays in L2, as many for each thread."""
         p = self.p
         rows = cost.caches().l2_bytes // 2 // (p.ci * self.line) - (p.kh - 1) * p.dh
-        fair = p.oh if self.threads == 1 else -(-p.oh * p.n // (4 * self.threads))
-        return max(1, min(rows, fair) // self.cols) * self.cols
+        return self.cols * cost.even_size(p.oh // self.cols, max(1, rows // self.cols), p.n, self.threads)
 
     @property
     def macs(self) -> int:
@@ -171,7 +170,8 @@ class Plan:
         full = cost.core(self.isa).peak_macs * min(1.0, accumulators / tuning.PLAIN_ACCUMULATORS)
         band = cost.transfer_s(8 * p.n * p.ci * p.h * p.w) if p.padded else 0.0
         loads = 1 + self.cols / accumulators
-        return self.macs * loads / full + band + reorder.cost_s((p.n, p.co, p.oh, p.ow), self.isa)
+        busiest = cost.busiest(p.oh, self.strip, p.n, 1, self.threads)
+        return busiest * (self.macs * loads / full + band) + reorder.cost_s((p.n, p.co, p.oh, p.ow), self.isa)
 
     def pack(self, w: np.ndarray) -> np.ndarray:
         """Weights [co, ci, kh, kw] as [kgroups][ci][kh][kw][rows], zeros behind the last channel."""
@@ -203,21 +203,11 @@ def emit(r: Request, plan: Plan, e: Emitter) -> None:
         strips=-(-p.oh // strip),
         strip=strip,
         kgroups=plan.kgroups,
-        co=p.co,
-        oh=p.oh,
-        ow=p.ow,
-        ci=p.ci,
-        h=p.h,
-        width=p.w,
-        kh=p.kh,
-        kw=p.kw,
-        dh=p.dh,
-        dw=p.dw,
-        pt=p.pt,
         left=4 * p.pl,
         line=plan.line,
         plane=band_rows * plan.line if p.padded else 4 * p.h * p.w,
         band_bytes=band_bytes,
+        **conv.sizes(p, "co oh ow ci h width kh kw dh dw pt"),
         **conv.epilogue(e, r.op.activation, plan.isa),
     )
 
@@ -230,7 +220,7 @@ def plain(r: Request) -> Iterable[Choice]:
     if p is None or not can_block(r.inputs[0]) or (p.sh, p.sw, p.g) != (1, 1, 1) or p.co >= lanes or p.ow < lanes:
         return
     residual = convolution.has_residual(r)
-    inputs: list[Layout | None] = ["plain", None, None, "plain" if residual else None]
+    inputs = conv.input_layouts(r, "plain", "plain")
     for rows, cols in tuning.PLAIN_TILES[r.target.name]:
         if p.oh % cols or (residual and p.co % rows):
             continue
@@ -238,6 +228,5 @@ def plain(r: Request) -> Iterable[Choice]:
         reason = f"{lanes} pixels of {rows} channels and {cols} rows, {p.macs / plan.macs:.0%} of them useful"
         run = functools.partial(emit, r, plan)
         yield Choice(
-            "plain", inputs[: len(r.inputs)], "plain", plan.time_s, reason, run, macs=plan.macs,
-            variant=f"{rows}x{cols}",
+            "plain", inputs, "plain", plan.time_s, reason, run, macs=plan.macs, variant=f"{rows}x{cols}",
         )  # fmt: skip

@@ -54,7 +54,7 @@ def kernel(isa: str, m: int, rows: int, cols: int) -> Kernel:
         from tinycnn.kernels.cpu.tile import tiles
         from tinycnn.kernels.cpu.transforms import transform
         from tinycnn.kernels.cpu.tuning import L2_ROWS
-        from tinycnn.kernels.winograd_matrices import matrices
+        from tinycnn.kernels.winograd_matrices import matrices  # here too: the cache goes by what `build` imports
 
         tile, v = tiles(rows, cols, lanes), vectors(lanes)
         zeros, update, store_tile = tile.zeros, tile.update, tile.store

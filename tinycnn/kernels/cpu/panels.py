@@ -19,11 +19,11 @@ from tinycnn.kernels.kernel import Kernel, Range, fields
 FIELDS = fields("x:addr y:addr alpha:f32 batch lines depth line_step depth_step batch_step")
 
 
-def panels(matrix: np.ndarray, width: int) -> np.ndarray:
-    """[..., lines, depth] -> [..., strips, depth, width] f32."""
+def panels(matrix: np.ndarray, width: int, packed: np.ndarray | None = None) -> np.ndarray:
+    """[..., lines, depth] -> [..., strips, depth, width] f32, where told if it is told."""
     *batch, lines, depth = matrix.shape
     strips = -(-lines // width)
-    packed = readable((*batch, strips, depth, width))
+    packed = readable((*batch, strips, depth, width)) if packed is None else packed
     whole = lines // width
     packed[..., :whole, :, :] = matrix[..., : whole * width, :].reshape(*batch, whole, width, depth).swapaxes(-1, -2)
     if whole < strips:
