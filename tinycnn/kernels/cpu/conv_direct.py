@@ -36,56 +36,16 @@ def kernel(isa: str, rows: int, cols: int, step: int) -> Kernel:
     nr = cols * lanes
 
     def build():
-        from tinycnn.kernels.cpu.simd import (
-            call,
-            inline,
-            load_i64,
-            prefetch,
-            prefetch_l2,
-            prefetch_write,
-            store,
-            vectors,
-        )
+        from tinycnn.kernels.cpu.band import filler
+        from tinycnn.kernels.cpu.simd import call, inline, load_i64, prefetch, prefetch_l2, prefetch_write
         from tinycnn.kernels.cpu.tile import tiles
         from tinycnn.kernels.cpu.tuning import L2_ROWS
 
-        tile = tiles(rows, cols, lanes)
+        tile, fill = tiles(rows, cols, lanes), filler(lanes)
         zeros, update, finish, store_tile, load_tile = tile.zeros, tile.update, tile.finish, tile.store, tile.load
-        v = vectors(lanes)
-        load, splat = v.load, v.splat
         vector_bytes = 4 * lanes
         nr_bytes = 4 * nr
         looks_ahead = rows >= L2_ROWS  # tiles of few rows have no load to spare for the pixels of the next one
-
-        @inline
-        def clear(address, nbytes):
-            zero = splat(0.0)
-            for i in range(0, nbytes, vector_bytes):
-                store(address + i, zero)
-
-        @inline
-        def fill(
-            x, band, outer_stride, oy, oys, units, band_sh, band_kh, left, span, right, h, row_bytes, plane_bytes,
-            row_step, pixel_step, oy_step, pt, pixel_bytes,
-        ):  # fmt: skip
-            """Copies the input rows of output rows oy .. oy + oys - 1 of all channels, padded, to the band."""
-            for c in range(units):
-                to = band + c * outer_stride
-                for r in range((oys - 1) * band_sh + band_kh):
-                    iy = oy * oy_step - pt + r * row_step
-                    if iy < 0 or iy >= h:
-                        clear(to, left + span + right)
-                    else:
-                        source = x + c * plane_bytes + iy * row_bytes
-                        clear(to, left)
-                        if pixel_step == pixel_bytes:
-                            for i in range(0, span, vector_bytes):
-                                store(to + left + i, load(source + i))
-                        else:
-                            for i in range(0, span // vector_bytes):
-                                store(to + left + i * vector_bytes, load(source + i * pixel_step))
-                        clear(to + left + span, right)
-                    to += left + span + right
 
         @inline
         def accumulate(

@@ -23,7 +23,7 @@ from tinycnn.kernels.lowering import Choice, Emitter, Request, can_block, lowers
 
 FIELDS = fields(
     "x:addr w:addr bias:addr res:addr y:addr act:code act_args:addr band:addr lo:f32 hi:f32 "
-    "images strips strip kgroups co oh ow ci h width kh kw dh dw pt:signed left line plane band_bytes"
+    "images strips strip kgroups co oh ow ci h width kh kw dh dw pt:signed left span right line plane band_bytes"
 )
 
 
@@ -33,32 +33,17 @@ def kernel(isa: str, rows: int, cols: int) -> Kernel:
     lanes = ISAS[isa].lanes
 
     def build():
-        from tinycnn.kernels.cpu.simd import call, inline, store, store_part, vectors
+        from tinycnn.kernels.cpu.band import filler
+        from tinycnn.kernels.cpu.simd import call
         from tinycnn.kernels.cpu.tile import tiles
 
-        tile, v = tiles(rows, cols, lanes), vectors(lanes)
+        tile, fill = tiles(rows, cols, lanes), filler(lanes)
         zeros, update_apart, finish = tile.zeros, tile.update_apart, tile.finish
-        load, load_part, splat = v.load, v.load_part, v.splat
-
-        @inline
-        def fill(x, band, ci, h, width, iy, count, left, line, plane):
-            """Copies input rows iy .. iy + count - 1 of all channels to the band, zeros around them."""
-            for c in range(ci):
-                for r in range(count):
-                    to = band + c * plane + r * line
-                    for i in range(0, line, 4 * lanes):
-                        store(to + i, splat(0.0))
-                    if 0 <= iy + r and iy + r < h:
-                        source = x + ((c * h + iy + r) * width) * 4
-                        for i in range(0, width - lanes + 1, lanes):
-                            store(to + left + 4 * i, load(source + 4 * i))
-                        done = width // lanes * lanes
-                        store_part(to + left + 4 * done, width - done, load_part(source + 4 * done, width - done))
 
         def conv_plain(
             x, w, bias, res, y, act, act_args, band, lo, hi,
-            images, strips, strip, kgroups, co, oh, ow, ci, h, width, kh, kw, dh, dw, pt, left, line, plane,
-            band_bytes, thread, threads,
+            images, strips, strip, kgroups, co, oh, ow, ci, h, width, kh, kw, dh, dw, pt, left, span, right,
+            line, plane, band_bytes, thread, threads,
         ):  # fmt: skip
             ones, pixels = bias + kgroups * rows * 4, oh * ow * 4
             items = images * strips
@@ -68,7 +53,10 @@ def kernel(isa: str, rows: int, cols: int) -> Kernel:
                 source = x + n * ci * h * width * 4
                 if band != 0:
                     mine = band + thread * band_bytes
-                    fill(source, mine, ci, h, width, first - pt, stop - first + (kh - 1) * dh, left, line, plane)
+                    fill(
+                        source, mine, plane, first, stop - first, ci, 1, (kh - 1) * dh + 1, left, span, right, h,
+                        4 * width, 4 * h * width, 1, 4, 1, pt, 4,
+                    )  # fmt: skip
                     source = mine - first * line
                 for kg in range(kgroups):
                     valid = min(rows, co - kg * rows)
@@ -104,18 +92,17 @@ def ranges(rows: int, cols: int, lanes: int, a: SimpleNamespace) -> Iterable[Ran
     require(a.strips * a.strip >= a.oh and a.ow >= lanes, "rows are left out, or narrower than a vector")
     require((a.kgroups - 1) * rows < a.co, "a group has no channels")
     require(not a.res or a.co % rows == 0, "a residual of channels that are none")
-    taps = ((a.kh - 1) * a.dh) * a.line + ((a.kw - 1) * a.dw + a.ow) * 4
+    taps = (a.ci - 1) * a.plane + (a.kh - 1) * a.dh * a.line + ((a.kw - 1) * a.dw + a.ow) * 4
+    image = a.ci * a.h * a.width * 4
     if a.band:
-        count = a.strip + (a.kh - 1) * a.dh
-        vectors = -(-a.line // (4 * lanes)) * 4 * lanes
-        require(a.left + a.width * 4 <= vectors, "the band is too narrow")
-        require((a.ci - 1) * a.plane + (count - 1) * a.line + vectors <= a.band_bytes, "the band is too small")
-        require((a.ci - 1) * a.plane + (a.strip - 1) * a.line + taps <= a.band_bytes, "the band is too small")
+        require(a.left + a.span + a.right == a.line, "the rows of the band are not as long as their parts")
+        filled = (a.ci - 1) * a.plane + (a.strip + (a.kh - 1) * a.dh) * a.line + 4 * lanes
+        require(max(filled, (a.strip - 1) * a.line + taps) <= a.band_bytes, "the band is too small")
         yield Range("band", 0, a.band_bytes, writes=True, per_thread=True)
-        yield Range("x", 0, a.images * a.ci * a.h * a.width * 4)
+        copied = -(-a.span // (4 * lanes)) * 4 * lanes
+        yield Range("x", 0, a.images * image - 4 * a.width + copied)
     else:
-        image = a.ci * a.h * a.width * 4
-        yield Range("x", 0, (a.images - 1) * image + (a.ci - 1) * a.plane + (a.oh - 1) * a.line + taps)
+        yield Range("x", 0, (a.images - 1) * image + (a.oh - 1) * a.line + taps)
     yield Range("w", 0, a.kgroups * a.ci * a.kh * a.kw * rows * 4)
     yield Range("bias", 0, (a.kgroups * rows + lanes) * 4)
     y_bytes = a.images * a.co * a.oh * a.ow * 4
@@ -145,11 +132,17 @@ class Plan:
         return -(-self.p.co // self.rows)
 
     @property
-    def line(self) -> int:
-        """Bytes of an input row, with its padding, in whole vectors, where it has one."""
-        p, vector = self.p, 4 * ISAS[self.isa].lanes
+    def row(self) -> tuple[int, int, int]:
+        """Bytes of an input row: zeros before it, pixels, zeros behind them, where it has padding."""
+        p = self.p
         width = p.ow + (p.kw - 1) * p.dw
-        return -(-4 * max(width, p.pl + p.w) // vector) * vector if p.padded else 4 * p.w
+        left = min(p.pl, width)
+        span = min(p.w, width - left)
+        return (4 * left, 4 * span, 4 * (width - left - span)) if p.padded else (0, 4 * p.w, 0)
+
+    @property
+    def line(self) -> int:
+        return sum(self.row)
 
     @property
     def strip(self) -> int:
@@ -187,7 +180,7 @@ class Plan:
 
 
 def emit(r: Request, plan: Plan, e: Emitter) -> None:
-    p, strip = plan.p, plan.strip
+    p, strip, (left, span, right) = plan.p, plan.strip, plan.row
     w, bias = convolution.weights(r)
     band_rows = strip + (p.kh - 1) * p.dh
     band_bytes = p.ci * band_rows * plan.line + 4 * ISAS[plan.isa].lanes if p.padded else 0
@@ -203,7 +196,9 @@ def emit(r: Request, plan: Plan, e: Emitter) -> None:
         strips=-(-p.oh // strip),
         strip=strip,
         kgroups=plan.kgroups,
-        left=4 * p.pl,
+        left=left,
+        span=span,
+        right=right,
         line=plan.line,
         plane=band_rows * plan.line if p.padded else 4 * p.h * p.w,
         band_bytes=band_bytes,
