@@ -17,6 +17,7 @@ from tinycnn.kernels.cpu.simd import (
     llvm_type,
     load_ir,
     offset_ir,
+    shuffle_ir,
     splat_ir,
     store_ir,
     void,
@@ -46,6 +47,7 @@ def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
                                   clamp(tile + bias + r, lo, hi) to c: `valid` rows, `row` bytes apart, of `valid_cols`
                                   vectors, `col` bytes apart; r has the same strides and is read for all rows; bias
                                   holds cols vectors; 0: no bias, no r
+    beside(tile, other)           a tile of 2 * lanes, from two of one column
     affine(tile, x, y)            tile * x + y, element by element; x, y: address of one vector
     store(tile, c, row, col)      the whole tile as it is; load(c, row, col) brings it back
     """
@@ -74,6 +76,19 @@ def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
     @intrinsic
     def update_apart(typingctx, acc, a, lda, b, ldb):
         return tile(tile, intp, intp, intp, intp), lambda context, builder, sig, args: multiply(builder, *args)
+
+    @intrinsic
+    def beside(typingctx, acc, other):
+        wide = TileType(rows, cols, 2 * lanes)
+
+        def codegen(context, builder, sig, args):
+            result = ir.Constant(ir.ArrayType(llvm_type(2 * lanes), rows * cols), ir.Undefined)
+            for k in range(rows * cols):
+                lower, upper = (builder.extract_value(x, k) for x in args)
+                result = builder.insert_value(result, shuffle_ir(builder, lower, upper, list(range(2 * lanes))), k)
+            return result
+
+        return wide(tile, tile), codegen
 
     @intrinsic
     def affine(typingctx, acc, x, y):
@@ -192,6 +207,7 @@ def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
         zeros=zeros,
         update=update,
         update_apart=update_apart,
+        beside=beside,
         affine=affine,
         finish=finish,
         store=store_tile,

@@ -13,6 +13,9 @@ TILES: Mapping[str, tuple[tuple[int, int], ...]] = {
     "portable": ((6, 2), (12, 1), (4, 3)),
 }
 
+# Rows of the tiles of direct convolution whose strips are halved.
+HALVED_ROWS: Mapping[str, tuple[int, ...]] = {"avx512": (14,), "avx2": (), "portable": ()}
+
 # Rows of a tile from which its weights may come from L2 rather than L1.
 L2_ROWS = 12
 
