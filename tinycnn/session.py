@@ -28,6 +28,7 @@ ALGORITHMS = (
     "winograd_f6x3",
     "winograd_f2x5",
     "winograd_f4x5",
+    "strassen",
     "depthwise",
     "grouped",
     "plain",

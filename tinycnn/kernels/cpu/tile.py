@@ -47,6 +47,8 @@ def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
                                   clamp(tile + bias + r, lo, hi) to c: `valid` rows, `row` bytes apart, of `valid_cols`
                                   vectors, `col` bytes apart; r has the same strides and is read for all rows; bias
                                   holds cols vectors; 0: no bias, no r
+    add(tile, r, row, col, valid_cols)
+                                  tile + r; negate(tile): -tile
     beside(tile, other)           a tile of 2 * lanes, from two of one column
     affine(tile, x, y)            tile * x + y, element by element; x, y: address of one vector
     store(tile, c, row, col)      the whole tile as it is; load(c, row, col) brings it back
@@ -76,6 +78,16 @@ def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
     @intrinsic
     def update_apart(typingctx, acc, a, lda, b, ldb):
         return tile(tile, intp, intp, intp, intp), lambda context, builder, sig, args: multiply(builder, *args)
+
+    @intrinsic
+    def negate(typingctx, acc):
+        def codegen(context, builder, sig, args):
+            acc = args[0]
+            for k in range(rows * cols):
+                acc = builder.insert_value(acc, builder.fneg(builder.extract_value(acc, k)), k)
+            return acc
+
+        return tile(tile), codegen
 
     @intrinsic
     def beside(typingctx, acc, other):
@@ -207,6 +219,8 @@ def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
         zeros=zeros,
         update=update,
         update_apart=update_apart,
+        add=add_rows,
+        negate=negate,
         beside=beside,
         affine=affine,
         finish=finish,

@@ -66,6 +66,13 @@ IM2COL_TILES: Mapping[str, tuple[tuple[tuple[int, int], ...], tuple[tuple[int, i
     "portable": (((6, 2),), ((12, 1),)),
 }
 
+# Register tiles of Strassen's products.
+STRASSEN_TILES: Mapping[str, tuple[tuple[int, int], ...]] = {
+    "avx512": ((14, 2), (14, 1), (25, 1)),
+    "avx2": ((6, 2),),
+    "portable": ((6, 2),),
+}
+
 # Register tiles of convolutions into the plain layout, as (channels, output rows), and the accumulators that it takes
 # to keep the multipliers busy.
 PLAIN_TILES: Mapping[str, tuple[tuple[int, int], ...]] = {
