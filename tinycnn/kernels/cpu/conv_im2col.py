@@ -357,8 +357,8 @@ class Plan:
         return packed
 
     def order(self, group: int, kh: int, kw: int) -> np.ndarray:
-        """Where in [ci / g, kh, kw] the weights of each k stand."""
-        runs = []
+        """Where in [ci / g, kh, kw] the weights of each k stand: none where all taps fall beside the input."""
+        runs = [np.empty(0, np.int64)]
         for r in self.runs(group):
             channels = np.arange(r.channels.start, r.channels.stop)[:, None]
             runs.append(((channels * kh + r.ky) * kw + np.array(r.kx)).ravel())
