@@ -11,7 +11,7 @@ Source: Lavin and Gray 2015, arXiv:1509.09308, section 4; fused by blocks as Jia
 
 import functools
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -303,7 +303,7 @@ class Plan:
         columns = self.kgroups * self.cols * self.lanes
         return self.p.n * row_tiles * self.rows * self.elements * self.p.ci * columns
 
-    @property
+    @functools.cached_property
     def time_s(self) -> float:
         p = self.p
         core = cost.core(self.isa)
@@ -358,6 +358,15 @@ def block_sizes(tiles: int, rows: int) -> Iterable[int]:
     return sorted({min(tiles, count * rows) for count in counts})
 
 
+@functools.lru_cache(256)
+def plans(p: ConvProblem, isa: str, m: int, rows: int, cols: int, threads: int) -> Sequence[Plan]:
+    """Those of a register tile with the least cost, the best first; kept, as networks repeat their layers."""
+    block_tiles = block_sizes(-(-p.oh // m) * -(-p.ow // m), rows)
+    known = [Plan(p, isa, m, rows, cols, block, threads) for block in block_tiles]
+    fitting = [plan for plan in known if plan.block * p.ci < 1 << 20] or known[:1]
+    return sorted(fitting, key=lambda plan: plan.time_s)[:BLOCKS_OFFERED]
+
+
 @lowers("Conv")
 def winograd(r: Request) -> Iterable[Choice]:
     """For 3x3 and 5x5 kernels of stride 1; for each register tile the blocks with the least cost."""
@@ -367,10 +376,7 @@ def winograd(r: Request) -> Iterable[Choice]:
     inputs = conv.input_layouts(r, "blocked")
     sizes = [m for m, kernel_size in SCHEMES if kernel_size == p.kh]
     for m, (rows, cols) in itertools.product(sizes, tuning.WINOGRAD_TILES[r.target.name]):
-        block_tiles = block_sizes(-(-p.oh // m) * -(-p.ow // m), rows)
-        plans = [Plan(p, r.target.name, m, rows, cols, block, r.threads) for block in block_tiles]
-        fitting = [plan for plan in plans if plan.block * p.ci < 1 << 20] or plans[:1]
-        for plan in sorted(fitting, key=lambda plan: plan.time_s)[:BLOCKS_OFFERED]:
+        for plan in plans(p, r.target.name, m, rows, cols, r.threads):
             saved = p.macs / (plan.elements * p.n * plan.tiles * p.ci * p.co)
             reason = f"{saved:.2f} times fewer multiply-adds, {rows}x{cols} tile, blocks of {plan.block} tiles"
             yield Choice(
