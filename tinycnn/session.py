@@ -23,11 +23,8 @@ ONNX_TYPES = {"float32": "float", "float64": "double", "bool": "bool", "object":
 ALGORITHMS = (
     "direct",
     "im2col",
-    "winograd_f2x3",
-    "winograd_f4x3",
-    "winograd_f6x3",
-    "winograd_f2x5",
-    "winograd_f4x5",
+    *(f"winograd_f{m}x{r}" for m, r in ((2, 3), (4, 3), (6, 3), (4, 4), (5, 4), (2, 5), (4, 5))),
+    *(f"winograd_f{m}x{r}s2" for m, r in ((2, 3), (4, 3), (6, 3), (4, 4), (5, 4))),
     "strassen",
     "depthwise",
     "grouped",

@@ -162,6 +162,14 @@ def program(graph: Graph, algorithm: str = "", threads: int = THREADS, **algorit
     return write(graph, Options(isa.current(), threads, {"": algorithm, **algorithms}), WeightStore())
 
 
+def strided() -> Graph:
+    return chain(
+        (2, 3, 13, 10),
+        node("Conv", "x w b", "y", strides=(2, 2), pads=(2, 2, 2, 2), activation=RELU),
+        w=normal(20, 3, 5, 5), b=normal(20),
+    )  # fmt: skip
+
+
 def halves() -> Graph:
     """1x1 convolutions whose channels Strassen's algorithm can halve, the second strided, and halves of a vector."""
     return chain(
@@ -177,6 +185,7 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
     "direct": lambda: program(convolutions(), "direct"),
     "winograd_f2x3": lambda: program(square(), "winograd_f2x3"),
     "winograd_f4x3": lambda: program(square(), "winograd_f4x3"),
+    "phases": lambda: program(strided(), "winograd_f4x3s2"),
     "im2col": lambda: program(convolutions(), "im2col"),
     "strassen": lambda: program(halves(), "strassen"),
     "depthwise": lambda: program(in_blocks(), "depthwise", quarters="gather"),

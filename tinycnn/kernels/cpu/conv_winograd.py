@@ -11,7 +11,7 @@ Source: Lavin and Gray 2015, arXiv:1509.09308, section 4; fused by blocks as Jia
 
 import functools
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -23,11 +23,11 @@ from tinycnn.kernels.convolution import ConvProblem
 from tinycnn.kernels.cpu import conv, cost, tuning
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
-from tinycnn.kernels.lowering import Choice, Emitter, Request, blocks, can_block, lowers
+from tinycnn.kernels.lowering import Choice, Emitter, Ref, Request, blocks, can_block, lowers
 from tinycnn.kernels.winograd_matrices import matrices
 
 PACKED_AT_ONCE = 64  # input channels whose products in float64 stay in cache
-SCHEMES = ((2, 3), (4, 3), (6, 3), (2, 5), (4, 5))  # (m, r)
+SCHEMES = ((2, 3), (4, 3), (6, 3), (4, 4), (5, 4), (2, 5), (4, 5))  # (m, r)
 BLOCKS_OFFERED = 2  # of each register tile: the cost model takes one of the first, others may measure
 FIELDS = fields(
     "x:addr u:addr bias:addr res:addr y:addr act:code act_args:addr scratch:addr lo:f32 hi:f32 "
@@ -318,13 +318,18 @@ class Plan:
 
 
 def emit(r: Request, plan: Plan, e: Emitter) -> None:
+    emit_tiles(r, plan, e.input(0), lambda: convolution.weights(r)[0], e)
+
+
+def emit_tiles(r: Request, plan: Plan, x: Ref, weights: Callable[[], np.ndarray], e: Emitter) -> None:
+    """On an input of plan.p at x; weights: [co, ci, r, r] of plan.p."""
     p, nr = plan.p, plan.cols * plan.lanes
-    w, bias = convolution.weights(r)
+    _, bias = convolution.weights(r)
     bias = np.zeros(p.co, np.float32) if bias is None else bias
     e.row(
         kernel(plan.isa, plan.m, p.kh, plan.rows, plan.cols),
-        x=e.input(0),
-        u=e.weights(f"winograd f{plan.m}x{p.kh} {plan.cols} {plan.ksplits}", lambda: plan.pack(w)),
+        x=x,
+        u=e.weights(f"winograd f{plan.m}x{p.kh} {plan.cols} {plan.ksplits}", lambda: plan.pack(weights())),
         bias=e.weights(f"bias {plan.kgroups * nr}", lambda: conv.padded_bias(bias, plan.kgroups * nr)),
         res=e.input(3) if convolution.has_residual(r) else 0,
         y=e.output(),
@@ -369,7 +374,7 @@ def plans(p: ConvProblem, isa: str, m: int, rows: int, cols: int, threads: int) 
 
 @lowers("Conv")
 def winograd(r: Request) -> Iterable[Choice]:
-    """For 3x3 and 5x5 kernels of stride 1; for each register tile the blocks with the least cost."""
+    """For 3x3, 4x4 and 5x5 kernels of stride 1; for each register tile the blocks with the least cost."""
     p = convolution.problem(r)
     if p is None or not can_block(r.inputs[0]) or (p.kw, p.sh, p.sw, p.dh, p.dw, p.g) != (p.kh, 1, 1, 1, 1, 1):
         return
