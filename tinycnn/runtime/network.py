@@ -180,6 +180,10 @@ class Network:
             self.graph, self.released = self.graph.replace(constants={}), True
         return plan
 
+    @property
+    def multiplies_bytes(self) -> bool:
+        return all(o.target.multiplies_bytes for o in self.options)
+
     def whole(self) -> Graph:
         """The graph with its constants."""
         return self.again() if self.again and self.released else self.graph
@@ -207,7 +211,8 @@ class Network:
 
     def divide(self, shapes: Mapping[str, Shape]) -> tuple[Graph, list[Part]]:
         """The graph for these input shapes, and what of it runs where. Raises ShapeError when they contradict it."""
-        graph = passes.run(bind(self.whole(), shapes), passes.BIND)
+        pipeline = (*passes.BIND, *passes.BYTES) if self.multiplies_bytes else passes.BIND
+        graph = passes.run(bind(self.whole(), shapes), pipeline)
         return graph, partition(graph, self.options)
 
     @stage("plan")
