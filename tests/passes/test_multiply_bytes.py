@@ -27,6 +27,8 @@ CONSTANTS = {
     "d": RANDOM.integers(-128, 128, (3, 1, 2, 2)).astype(np.float32), "half": np.full((5, 3, 1, 1), 0.5, np.float32),
     "big": np.full((5, 3, 1, 1), 128, np.float32), "bh": np.full(5, 0.5, np.float32), "fn": np.float32(-1),
     "w6": RANDOM.integers(-128, 128, (5, 6, 3, 2)).astype(np.float32),
+    "bd": np.float32([2**31, 9, -(2**31), 7, 0]),
+    "fd": np.float32([1e-12, 2**-9, 1e-11, 2**-8, 2**-6]).reshape(5, 1, 1),
     "bb": np.full(5, 2**31, np.float32), "d33": np.ones((3, 1, 33, 33), np.float32),
 }  # fmt: skip
 X: Line = ("i", Div(QUANTIZE), "x s")
@@ -57,11 +59,12 @@ def test_what_is_dequantised_at_once_is_scaled() -> None:
     [
         [X, ("a", Conv(activation=RELU), "i w b"), ("y", Mul(QUANTIZE), "a fc")],
         [X, ("a", Conv(group=3), "i d"), ("y", Mul(QUANTIZE), "a f")],
+        [X, ("a", Conv(), "i w bd"), ("y", Mul(QUANTIZE), "a fd")],
         [X, ("p", MaxPool((2, 2)), "i"), ("a", Conv(), "p w"), ("y", Mul(QUANTIZE), "a f")],
         [X, ("k", Div(Activation("quantize", -100, 27)), "x t"), ("c", Concat(1), "i k"), ("h", ChannelShuffle(2), "c"),
          ("a", Conv(), "h w6"), ("y", Mul(QUANTIZE), "a f")],
     ],
-    ids=["relu", "depthwise", "moved", "joined and shuffled"],
+    ids=["relu", "depthwise", "a dead channel", "moved", "joined and shuffled"],
 )  # fmt: skip
 def test_convolutions(lines: list[Line]) -> None:
     after = kinds(applied(multiply_bytes, graph(lines), EXACT))

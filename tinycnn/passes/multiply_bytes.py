@@ -15,6 +15,7 @@ from tinycnn.passes.rewriter import Rewriter
 
 Limits = tuple[float, float]
 RELU = Activation("clamp", 0.0, np.inf)
+NOTHING = 0.25  # less than a half, which is rounded to zero, by a margin for rounding errors
 
 
 def multiply_bytes(graph: Graph) -> Graph:
@@ -86,7 +87,7 @@ def integer_conv(edit: Rewriter, node: Node, conv: Node, limits: dict[str, Limit
     if w is None or conv.op.activation not in (None, RELU) or not is_depthwise(conv.op, w, x.dims[1]):
         return None
     most = 2**31 if conv.op.group == 1 else 2**24
-    if factor is None or not is_factor(factor, w) or not sums_below(edit, conv, w, reach, most):
+    if factor is None or not is_factor(factor, w) or not sums_fit(edit, conv, w, factor, reach, most):
         return None
     lo = target.alpha if conv.op.activation is None else 0.0
     fields = (conv.op.strides, conv.op.pads, conv.op.dilations, conv.op.group, conv.op.auto_pad)
@@ -104,14 +105,14 @@ def is_factor(factor: np.ndarray, w: np.ndarray) -> bool:
     return factor.dtype == np.float32 and (factor.size == 1 or factor.shape == shape) and bool((factor > 0).all())
 
 
-def sums_below(edit: Rewriter, conv: Node, w: np.ndarray, reach: float, most: int) -> bool:
-    """Whether weights are integers of 8 bits, and the bias is of integers, so that no sum reaches `most`."""
-    bias, greatest = edit.constant((*conv.inputs, "")[2]), 0.0
-    if any(conv.inputs[2:]) and (bias is None or not (np.rint(bias) == bias).all()):
+def sums_fit(edit: Rewriter, conv: Node, w: np.ndarray, factor: np.ndarray, reach: float, most: int) -> bool:
+    """Whether weights are integers of 8 bits, and the bias is of integers, so that no sum reaches `most`, or is scaled
+    to nothing whatever it is: channels that died in training have scales of next to zero, and any bias."""
+    bias = edit.constant((*conv.inputs, "")[2]) if any(conv.inputs[2:]) else np.zeros(1, np.float32)
+    if bias is None or not (np.rint(bias) == bias).all() or w.dtype != np.float32:
         return False
-    if bias is not None:
-        greatest = float(np.abs(bias).max(initial=0))
-    if w.dtype != np.float32 or not greatest + reach * 128 * (w.size // max(1, w.shape[0])) < most:
+    sums = np.abs(bias.astype(np.float64)) + reach * 128 * (w.size // max(1, w.shape[0]))
+    if not ((sums < most) | (np.maximum(sums, 2.0**31) * factor.reshape(-1) < NOTHING)).all():
         return False
     with np.errstate(invalid="ignore"):
         return bool((w.astype(np.int8) == w).all())

@@ -92,6 +92,17 @@ def test_sums_beyond_the_integers_of_f32_are_exact() -> None:
         np.testing.assert_array_equal(y, np.broadcast_to(exact.reshape(1, 17, 1, 1), y.shape))
 
 
+def test_a_bias_that_only_a_factor_of_nothing_excuses() -> None:
+    case = ConvCase((1, 19, 4, 5), (20, 19, 1, 1))
+    arrays = SIGNED.arrays(case)
+    _, _, bias, factor = arrays
+    assert bias is not None and factor is not None
+    bias[[3, 17]], factor[[3, 17]] = (2**31, -(2**31)), 1e-12
+    r, offered = offers(case, SIGNED, arrays)
+    for choice in offered:
+        np.testing.assert_array_equal(execute(r, choice, arrays)[0], SIGNED.op(case).reference(*arrays)[0])
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
 def test_what_is_no_integer_spoils_no_other_channel_and_pixel(value: float) -> None:
     case = ConvCase((1, 5, 9, 20), (5, 5, 3, 3), pads=(1, 1, 1, 1))
