@@ -1,4 +1,4 @@
-"""Convolutions of integers become IntegerConv."""
+"""Products of integers become IntegerConv and IntegerGemm."""
 
 from typing import Any
 
@@ -14,6 +14,9 @@ from tinycnn.ops.channel_shuffle import ChannelShuffle
 from tinycnn.ops.concat import Concat
 from tinycnn.ops.conv import Conv
 from tinycnn.ops.div import Div
+from tinycnn.ops.flatten import Flatten
+from tinycnn.ops.gemm import Gemm
+from tinycnn.ops.matmul import MatMul
 from tinycnn.ops.max_pool import MaxPool
 from tinycnn.ops.mul import Mul
 from tinycnn.passes.multiply_bytes import multiply_bytes
@@ -30,6 +33,12 @@ CONSTANTS = {
     "bd": np.float32([2**31, 9, -(2**31), 7, 0]),
     "fd": np.float32([1e-12, 2**-9, 1e-11, 2**-8, 2**-6]).reshape(5, 1, 1),
     "bb": np.full(5, 2**31, np.float32), "d33": np.ones((3, 1, 33, 33), np.float32),
+}  # fmt: skip
+MATRICES = {
+    "v": RANDOM.integers(-128, 128, (105, 7)).astype(np.float32), "c": np.float32([9, -8, 7, -6, 5, -4, 3]),
+    "fm": np.float32([2**-8, 2**-9, 2**-7, 2**-8, 2**-6, 2**-10, 2**-9]),
+    "vt": RANDOM.integers(-128, 128, (7, 105)).astype(np.float32),
+    "rows": np.float32([[9], [8]]), "v2": RANDOM.integers(-128, 128, (105, 2)).astype(np.float32),
 }  # fmt: skip
 X: Line = ("i", Div(QUANTIZE), "x s")
 CONV: list[Line] = [X, ("a", Conv(), "i w b"), ("y", Mul(QUANTIZE), "a f")]
@@ -69,6 +78,32 @@ def test_what_is_dequantised_at_once_is_scaled() -> None:
 def test_convolutions(lines: list[Line]) -> None:
     after = kinds(applied(multiply_bytes, graph(lines), EXACT))
     assert "IntegerConv" in after and "Conv" not in after and "Mul" not in after
+
+
+@pytest.mark.parametrize(
+    "product, factor",
+    [
+        (("a", MatMul(), "p v"), "f"),
+        (("a", Gemm(), "p v c"), "fm"),
+        (("a", Gemm(transB=1, activation=RELU), "p vt"), "fm"),
+        (("a", Gemm(), "p v f1"), "f"),
+    ],
+    ids=["matmul", "bias", "transposed, relu", "one bias"],
+)
+def test_matrices(product: Line, factor: str) -> None:
+    lines: list[Line] = [X, ("p", Flatten(), "i"), product, ("j", Mul(QUANTIZE), f"a {factor}"), ("y", Mul(), "j u")]
+    after = applied(multiply_bytes, graph(lines, **MATRICES, f1=np.float32(3)), EXACT)
+    assert kinds(after) == ["Div", "Flatten", "IntegerGemm"]
+
+
+@pytest.mark.parametrize(
+    "product",
+    [("a", Gemm(alpha=2), "p v c"), ("a", Gemm(), "p v2 rows"), ("a", Gemm(), "p v fm")],
+    ids=["alpha", "a bias for each row", "a bias that is no integer"],
+)
+def test_refusals_of_matrices(product: Line) -> None:
+    before = graph([X, ("p", Flatten(), "i"), product, ("y", Mul(QUANTIZE), "a f")], **MATRICES)
+    assert multiply_bytes(before) is before
 
 
 def test_the_next_convolution_reads_what_this_one_quantises() -> None:

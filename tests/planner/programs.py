@@ -126,7 +126,7 @@ def grouped() -> Graph:
 
 
 def integers() -> Graph:
-    """What processors that multiply bytes convolve so: inputs that are plain and blocked, and groups of one channel."""
+    """What processors that multiply bytes do so: inputs that are plain and blocked, groups of one channel, matrices."""
     quantize = Activation("quantize", -128, 127)
     fields = {"pads": (1, 1, 1, 1), "activation": quantize}
     return chain(
@@ -135,8 +135,11 @@ def integers() -> Graph:
         node("IntegerConv", "whole w b f", "strided", strides=(2, 2), **fields),
         node("IntegerConv", "strided d - f", "depthwise", group=40, **fields),
         node("IntegerConv", "depthwise p b f", "pointwise", scale=0.5, activation=quantize),
+        node("GlobalMaxPool", "pointwise", "most"),
+        node("Flatten", "most", "flat"),
+        node("IntegerGemm", "flat m - half", "y", activation=quantize),
         w=whole(40, 5, 3, 3), b=whole(40), d=whole(40, 1, 3, 3), p=whole(40, 40, 1, 1), f=np.abs(normal(40)),
-        low=np.float32(-128), high=np.float32(127),
+        m=whole(40, 141), half=np.float32([0.5]), low=np.float32(-128), high=np.float32(127),
     )  # fmt: skip
 
 

@@ -27,8 +27,8 @@ def sizes(p: ConvProblem, names: str) -> dict[str, int]:
 
 
 def requantization(e: Emitter, r: Request, size: int) -> dict[str, Any]:
-    """Values of the fields `factor:addr lo:f32 hi:f32 scale:f32` for an IntegerConv; `size` factors, zeros behind those
-    of the channels."""
+    """Values of the fields `factor:addr lo:f32 hi:f32 scale:f32` for an IntegerConv or IntegerGemm; `size` factors,
+    zeros behind those of the channels."""
     factor, limits, co = r.values[3], r.op.activation, r.outputs[0].dims[1]
     assert factor is not None
     each = e.weights(f"factor {size}", lambda: padded_bias(np.broadcast_to(factor.reshape(-1), co), size))

@@ -1,4 +1,4 @@
-"""IntegerConv is QLinearConv less the zero points."""
+"""IntegerConv is QLinearConv less the zero points; IntegerGemm the same of matrices."""
 
 import numpy as np
 import onnxruntime
@@ -10,6 +10,7 @@ from tinycnn.errors import ShapeError
 from tinycnn.ir import TensorSpec
 from tinycnn.ops.activation import Activation
 from tinycnn.ops.integer_conv import IntegerConv
+from tinycnn.ops.integer_gemm import IntegerGemm
 
 RANDOM = np.random.default_rng(5)
 OPSET, IR_VERSION = 21, 10
@@ -62,6 +63,33 @@ def test_against_the_oracles(attributes, kind, zero, y_zero, oracle, odd):
     [y] = op.reference(*floats, np.float32(2.0**-10))
     np.testing.assert_array_equal(y + y_zero, wanted)
     assert len(np.unique(wanted)) > 20
+
+
+@pytest.mark.parametrize("transposed", [0, 1])
+def test_a_product_of_matrices_is_a_convolution_of_pixels(transposed):
+    a, b = (
+        RANDOM.integers(low, high, shape).astype(np.float32)
+        for low, high, shape in [(-9, 247, (3, 13)), (-128, 128, (13, 7))]
+    )
+    c, factor = RANDOM.integers(-999, 999, 7).astype(np.float32), RANDOM.uniform(0.001, 0.01, 7).astype(np.float32)
+    fields = {"activation": Activation("quantize", -100, 100), "low": -9, "scale": 0.3}
+    [wanted] = IntegerConv(**fields).reference(a[:, :, None, None], b.T[:, :, None, None], c, factor)
+    [y] = IntegerGemm(transB=transposed, **fields).reference(a, b.T if transposed else b, c, factor)
+    np.testing.assert_array_equal(y, wanted[:, :, 0, 0])
+
+
+def test_refusals_of_matrices():
+    a, b, one = TensorSpec.f32(2, 3), TensorSpec.f32(3, 5), TensorSpec.f32()
+    quantize = Activation("quantize", -128, 127)
+    assert IntegerGemm(activation=quantize).infer([a, b, None, one], [None] * 4) == (TensorSpec.f32(2, 5),)
+    for op, factor, what in [
+        (IntegerGemm(), one, "activation is None"),
+        (IntegerGemm(alpha=2, activation=quantize), one, "must be 1"),
+        (IntegerGemm(activation=quantize), None, "factor is None"),
+        (IntegerGemm(activation=quantize), TensorSpec.f32(4), "factor is float32"),
+    ]:
+        with pytest.raises(ShapeError, match=what):
+            op.infer([a, b, None, factor], [None] * 4)
 
 
 def test_refusals():
