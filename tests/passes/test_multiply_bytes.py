@@ -7,7 +7,6 @@ import pytest
 
 from tests.numerics import EXACT
 from tests.passes.network import Line, applied, bound, kinds, network, nodes
-from tinycnn import passes
 from tinycnn.ir import Graph
 from tinycnn.ops.activation import Activation
 from tinycnn.ops.channel_shuffle import ChannelShuffle
@@ -146,7 +145,3 @@ def test_the_next_convolution_reads_what_this_one_quantises() -> None:
 def test_refusals(lines: list[Line], outputs: str) -> None:
     before = graph(lines, outputs, u4=np.full(4, 0.5, np.float32))
     assert multiply_bytes(before) is before
-
-
-def test_only_where_every_target_multiplies_bytes() -> None:
-    assert multiply_bytes not in (*passes.LOAD, *passes.BIND) and passes.BYTES == (multiply_bytes,)
