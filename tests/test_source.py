@@ -4,6 +4,7 @@ import gc
 import os
 import weakref
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -12,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import tinycnn
 from tinycnn.errors import ModelFormatError
+from tinycnn.planner.weights import WeightStore
 
 X = np.random.default_rng(0).standard_normal((1, 4, 8, 8), np.float32)
 
@@ -41,6 +43,31 @@ def path(tmp_path: Path) -> Path:
 def external(tmp_path: Path) -> Path:
     onnx.save(model(), tmp_path / "m.onnx", save_as_external_data=True, location="w.bin", size_threshold=1000)
     return tmp_path / "m.onnx"
+
+
+def test_weights_are_let_go_one_by_one_as_they_are_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    arrays = {f"w{i}": rng.standard_normal((16, 16, 3, 3), np.float32) for i in range(6)}
+    nodes = [helper.make_node("Conv", [f"x{i}", f"w{i}"], [f"x{i + 1}"]) for i in range(6)]
+    x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, (1, 16, d, d)) for n, d in (("x0", 20), ("x6", 8)))
+    graph = helper.make_graph(nodes, "g", [x], [y], [numpy_helper.from_array(a, name) for name, a in arrays.items()])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)]), tmp_path / "m.onnx")
+    seen: dict[int, weakref.ref[np.ndarray]] = {}
+    alive: list[int] = []
+    get = WeightStore.get
+
+    def watched(store: WeightStore, key: tuple[object, ...], constants: list[np.ndarray], make: Any) -> np.ndarray:
+        alive.append(sum(constant() is not None for constant in seen.values()))
+        seen.update((len(seen), weakref.ref(constant)) for constant in constants if constant.ndim == 4)
+        return get(store, key, constants, make)
+
+    monkeypatch.setattr(WeightStore, "get", watched)
+    gc.disable()
+    try:
+        tinycnn.InferenceSession(tmp_path / "m.onnx")
+    finally:
+        gc.enable()
+    assert len(seen) >= 6 and max(alive) <= 2
 
 
 def test_weights_that_were_folded_are_let_go(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,19 @@ if TYPE_CHECKING:
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 ONNX_TYPES = {"float32": "float", "float64": "double", "bool": "bool", "object": "string", "str": "string"}
-ALGORITHMS = ("direct", "im2col", "winograd_f2x3", "winograd_f4x3", "winograd_f6x3", "depthwise", "grouped", "plain")
+ALGORITHMS = (
+    "direct",
+    "im2col",
+    "winograd_f2x3",
+    "winograd_f4x3",
+    "winograd_f6x3",
+    "winograd_f2x5",
+    "winograd_f4x5",
+    "strassen",
+    "depthwise",
+    "grouped",
+    "plain",
+)
 NETWORKS_KEPT = 8
 MOST_THREADS = 1024
 

@@ -184,11 +184,23 @@ def program(graph: Graph, algorithm: str = "", threads: int = THREADS, **algorit
     return write(graph, Options(isa.current(), threads, {"": algorithm, **algorithms}), WeightStore())
 
 
+def halves() -> Graph:
+    """1x1 convolutions whose channels Strassen's algorithm can halve, the second strided, and halves of a vector."""
+    return chain(
+        (2, 32, 9, 7),
+        node("Conv", "x w b", "first", activation=RELU),
+        node("Conv", "first v", "second", strides=(2, 2)),
+        node("Conv", "second u", "y", group=2),
+        w=normal(64, 32, 1, 1), b=normal(64), v=normal(32, 64, 1, 1), u=normal(40, 16, 1, 1),
+    )  # fmt: skip
+
+
 PROGRAMS: dict[str, Callable[[], Program]] = {
     "direct": lambda: program(convolutions(), "direct"),
     "winograd_f2x3": lambda: program(square(), "winograd_f2x3"),
     "winograd_f4x3": lambda: program(square(), "winograd_f4x3"),
     "im2col": lambda: program(convolutions(), "im2col"),
+    "strassen": lambda: program(halves(), "strassen"),
     "depthwise": lambda: program(in_blocks(), "depthwise", quarters="gather"),
     "grouped": lambda: program(grouped(), "grouped"),
     "plain": lambda: program(pixels(), "plain"),

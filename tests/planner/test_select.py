@@ -29,7 +29,7 @@ def test_a_wish_is_followed() -> None:
 def test_a_wish_that_cannot_be_followed() -> None:
     r = convolution(*SHAPES[1])
     choice = select(r, {"": "winograd_f4x3"})
-    assert choice and not choice.algorithm.startswith("winograd")
+    assert choice and choice.algorithm != "winograd_f4x3"
     with pytest.raises(OptionError, match="direct"):
         select(r, {r.node.name: "winograd_f4x3"})
 

@@ -1,6 +1,8 @@
 """Packed constants belong to the arrays that they were made of, even when an id comes again."""
 
 import collections
+import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -45,3 +47,18 @@ def test_weights_that_follow_from_the_input_are_those_of_its_shape() -> None:
     for h in range(1, 60):
         [y] = session.run(None, {"x": np.ones((1, 16, h, 4), np.float32)})
         np.testing.assert_array_equal(y, 16 * h)
+
+
+def test_packed_weights_lie_together_and_go_with_the_session() -> None:
+    nodes = (node("Conv", "x w", "a"), node("Relu", "a", "b"), node("Conv", "b w2", "y"))
+    constants = {"w": np.ones((16, 3, 3, 3), np.float32), "w2": np.ones((16, 16, 1, 1), np.float32)}
+    session = tinycnn.InferenceSession(Graph({"x": TensorSpec.f32(1, 3, 8, 8)}, ("y",), nodes, constants))
+    executor = session.plan({"x": (1, 3, 8, 8)}).executor
+    assert executor
+    memory = {
+        id(b.weights.base): weakref.ref(b.weights.base) for b in executor.program.buffers if b.weights is not None
+    }
+    assert len(memory) == 1
+    del session, executor
+    gc.collect()
+    assert [lives() for lives in memory.values()] == [None]

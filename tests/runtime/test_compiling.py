@@ -30,7 +30,7 @@ class Compiler:
         monkeypatch.setattr(compiling, "console", lambda: console)
         monkeypatch.setattr(compiling, "start", lambda: None)
         monkeypatch.setattr(native, "address", self.address)
-        monkeypatch.setattr(native, "addresses", {})
+        monkeypatch.setattr(native, "is_ready", lambda kernel: False)
 
     def address(self, kernel: Kernel) -> int:
         if kernel is KERNELS[2] and not self.waits:

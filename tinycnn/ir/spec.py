@@ -55,7 +55,7 @@ class TensorSpec:
     def is_static(self) -> bool:
         return self.shape is not None and all(isinstance(d, int) for d in self.shape)
 
-    @property
+    @functools.cached_property
     def dims(self) -> tuple[int, ...]:
         """The shape, all of it known."""
         assert self.shape is not None

@@ -50,7 +50,7 @@ def cache_folder(wish: str | None) -> Path | None:
             status = folder.stat()
             if hasattr(os, "getuid") and (status.st_uid != user or status.st_mode & 0o022):
                 continue
-            with tempfile.TemporaryFile(dir=folder):
+            if os.access(folder, os.W_OK | os.X_OK):
                 return folder
         except OSError:
             continue

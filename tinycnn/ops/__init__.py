@@ -1,12 +1,7 @@
-"""What each operator means: one operator a file. Importing this package registers all of them in REGISTRY."""
-
-from importlib import import_module
-from pkgutil import iter_modules
+"""What each operator means: one operator a file, which is imported when its kind is looked up in REGISTRY."""
 
 from tinycnn.ops.activation import Activation
-from tinycnn.ops.op import REGISTRY, Op
-
-for _module in iter_modules(__path__):
-    import_module(f"{__name__}.{_module.name}")
+from tinycnn.ops.op import Op
+from tinycnn.ops.registry import REGISTRY
 
 __all__ = ["REGISTRY", "Activation", "Op"]

@@ -67,6 +67,13 @@ FUNCTIONS: dict[str, Callable[[np.ndarray, float, float], np.ndarray]] = {
 }
 
 
+# Kinds of all operators below `_Elementwise`, for who asks before any is imported.
+ELEMENTWISE = tuple(
+    "Abs Ceil Celu Clip Elu Erf Exp Floor Gelu HardSigmoid HardSwish LeakyRelu Log Mish Neg PRelu Reciprocal Relu "
+    "Round Selu Sigmoid Sign Softplus Softsign Sqrt Swish Tanh ThresholdedRelu".split()
+)
+
+
 @dataclass(frozen=True)
 class Activation:
     """A function of one number, named as FUNCTIONS and the kernels know it, with its two parameters.

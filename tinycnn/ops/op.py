@@ -8,8 +8,7 @@ import numpy as np
 
 from tinycnn.errors import ShapeError
 from tinycnn.ir import TensorSpec
-
-REGISTRY: dict[str, type["Op"]] = {}
+from tinycnn.ops.registry import REGISTRY
 
 Specs = Sequence[TensorSpec | None]
 Values = Sequence[np.ndarray | None]

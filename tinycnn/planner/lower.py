@@ -1,7 +1,8 @@
 """Graph to program: choose kernels node by node, insert reorders where layouts meet, write the rows."""
 
+import collections
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -265,16 +266,33 @@ def choose(graph: Graph, options: Options) -> list[tuple[Request, Choice]]:
     return chosen
 
 
-def write(graph: Graph, options: Options, store: WeightStore) -> Program:
+def one_by_one(
+    graph: Graph, chosen: collections.deque[tuple[Request, Choice]], spends: bool
+) -> Iterator[tuple[Request, Choice]]:
+    """What was chosen, in order, and no longer here once it is handed out. `spends`: nor are constants in the graph
+    when the last node that reads them is done."""
+    last = {name: i for i, node in enumerate(graph.nodes) for name in node.inputs}
+    for i, node in enumerate(graph.nodes):
+        yield chosen.popleft()
+        if spends:
+            assert isinstance(graph.constants, dict)
+            for name in {name for name in node.inputs if last[name] == i}.difference(graph.outputs):
+                graph.constants.pop(name, None)
+
+
+def write(graph: Graph, options: Options, store: WeightStore, spends: bool = False) -> Program:
     """The verified program of a graph whose specs are all known and whose nodes all have kernels.
+
+    spends  whether constants leave the graph's own dict as they are packed, so that who keeps no other reference to
+            them holds none twice
 
     Raises LimitError when the arena, or a number in a row, is larger than allowed. Raises ProgramError when the result
     does not pass the verifier, which is a defect of ours, not of the model.
     """
-    chosen = choose(graph, options)
+    chosen = collections.deque(choose(graph, options))
     writer = Writer(graph, options, store, find_parts(graph, chosen))
     inputs = [feed(writer, name, spec, "plain") for name, spec in graph.inputs.items()]
-    for request, choice in chosen:
+    for request, choice in one_by_one(graph, chosen, spends):
         writer.node(request, choice)
     outputs = [finish_output(writer, graph, name) for name in graph.outputs]
     last = max(len(writer.rows) - 1, 0)

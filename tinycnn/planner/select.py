@@ -106,15 +106,18 @@ class Selection:
     def __init__(self, algorithms: Mapping[str, str], tuned: Mapping[str, Tuned]):
         self.algorithms, self.tuned = algorithms, tuned
         self.selected: dict[tuple[str, str], Choice] = {}
+        self.sources: dict[tuple[str, str], Lowering] = {}
 
     def of(self, request: Request) -> Choice | None:
         """What `select` would return."""
         key = describe(request), self.algorithms.get(request.node.name, "")
         model = self.selected.get(key)
         if model is not None:
-            for choice in offers(request):
-                if choice.name == model.name:
-                    return replace(choice, reason=model.reason)
+            for lowering in [self.sources[key]] if key in self.sources else families_of(request):
+                for choice in lowering(request):
+                    if choice.name == model.name:
+                        self.sources[key] = lowering
+                        return replace(choice, reason=model.reason)
         selected = select(request, self.algorithms, self.tuned)
         if selected is not None:
             self.selected[key] = selected

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tinycnn.ir.memory import block_of
+from tinycnn.ir.memory import Slab, block_of
 from tinycnn.stages import stage
 
 Sources = list[weakref.ref[np.ndarray]]
@@ -19,6 +19,7 @@ class WeightStore:
     def __init__(self) -> None:
         self.blocks: weakref.WeakValueDictionary[tuple[object, ...], np.ndarray] = weakref.WeakValueDictionary()
         self.sources: dict[tuple[object, ...], Sources] = {}
+        self.slab = Slab()
         self.lock = threading.Lock()
 
     @stage("pack")
@@ -33,7 +34,8 @@ class WeightStore:
             sources = self.sources.get(key)
             # Where a constant is gone, another array may have taken over its id.
             if block is None or sources is None or any(source() is None for source in sources):
-                block = block_of(make())
+                with self.slab.provide():
+                    block = block_of(make())
                 sources = self.sources[key] = [weakref.ref(constant) for constant in constants]
                 weakref.finalize(block, self.forget, key, sources).atexit = False
                 self.blocks[key] = block

@@ -26,8 +26,9 @@ def addresses(kernels: Sequence[Kernel]) -> list[int]:
 
     Raises CompileError as `native.address` does.
     """
-    if not all(kernel.name in native.addresses for kernel in kernels):
-        with Help(kernels) as left:
+    missing = [kernel for kernel in kernels if not native.is_ready(kernel)]
+    if missing:
+        with Help(missing) as left:
             for kernel in left:
                 native.address(kernel)
     return [native.address(kernel) for kernel in kernels]

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinycnn.ir.memory import OVERREAD, aligned
+from tinycnn.ir.memory import HUGE_PAGE, OVERREAD, aligned, in_huge_pages
 from tinycnn.kernels.cpu.walk import walk
 from tinycnn.planner.program import Port, Program, decode
 from tinycnn.runtime import compiling
@@ -21,7 +21,8 @@ class Context:
     """The memory of one inference at a time: an arena, and the program's rows with real addresses."""
 
     def __init__(self, program: Program, addresses: Sequence[int]):
-        self.arena = aligned(program.arena_bytes + OVERREAD)
+        nbytes = program.arena_bytes + OVERREAD
+        self.arena = in_huge_pages(nbytes) if nbytes >= HUGE_PAGE // 2 else aligned(nbytes)
         base = self.arena.ctypes.data
         bases = [b.weights.ctypes.data if b.weights is not None else base + (b.offset or 0) for b in program.buffers]
         slots: list[int] = []

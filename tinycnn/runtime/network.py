@@ -118,9 +118,9 @@ def nodes_of(part: Call | Rest) -> Sequence[Node]:
     return [part.node] if isinstance(part, Call) else part.graph.nodes
 
 
-def executor(part: Stretch, store: WeightStore) -> "Executor":
-    """The stretch, planned and bound to what it runs on."""
-    program, target = write(part.graph, part.options, store), part.options.target
+def executor(part: Stretch, store: WeightStore, spends: bool = False) -> "Executor":
+    """The stretch, planned and bound to what it runs on. spends: see `write`."""
+    program, target = write(part.graph, part.options, store, spends), part.options.target
     if target.platform == "cpu":
         return executor_cpu.Executor(program)
     from tinycnn.kernels.cuda.device import Device
@@ -134,7 +134,7 @@ def executor(part: Stretch, store: WeightStore) -> "Executor":
 class Network:
     """Plans and runs one graph, each node on the first of the targets that can. Safe to use from many threads.
 
-    again  makes the graph once more, when `settle` has let its constants go
+    again  makes the graph once more, when a settled network's plan has spent its constants
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class Network:
         again: Callable[[], Graph] | None = None,
     ):  # fmt: skip
         self.graph, self.options, self.again = graph, tuple(options), again
-        self.released = False
+        self.settled = self.released = False
         self.store = store or WeightStore()
         self.kept = kept or knobs.PLANS.get()
         self.plans: collections.OrderedDict[object, Plan] = collections.OrderedDict()
@@ -169,24 +169,28 @@ class Network:
     def settle(self) -> "Network | Plan":
         """What to run: the plan, where shapes allow but one, and the network else.
 
-        The plan holds what it packed, so the constants go: whoever wants another waits for the graph to be made again.
+        The plan holds what it packs, so constants go one by one, and weights of large networks are in memory but once:
+        whoever wants another plan waits for the graph to be made again.
         """
         inputs = self.graph.inputs
         if not all(spec.is_static for spec in inputs.values()):
             self.check()
             return self
-        plan = self.plan({name: spec.dims for name, spec in inputs.items()})
-        if self.again and plan.is_whole:
-            self.graph, self.released = self.graph.replace(constants={}), True
-        return plan
+        self.settled = self.again is not None
+        return self.plan({name: spec.dims for name, spec in inputs.items()})
 
     @property
     def multiplies_bytes(self) -> bool:
         return all(o.target.multiplies_bytes for o in self.options)
 
     def whole(self) -> Graph:
-        """The graph with its constants."""
-        return self.again() if self.again and self.released else self.graph
+        """The graph with its constants, which a settled network does not keep."""
+        if self.released and self.again:
+            return self.again()
+        graph = self.graph
+        if self.settled:
+            self.graph, self.released = graph.replace(constants={}), True
+        return graph
 
     def check(self) -> None:
         """Raises UnsupportedModelError with the nodes that no target computes, whatever the sizes of the inputs.
@@ -218,6 +222,9 @@ class Network:
     @stage("plan")
     def make_plan(self, shapes: Mapping[str, Shape]) -> Plan:
         graph, found = self.divide(shapes)
+        spends = self.settled and all(isinstance(p, Stretch) and p.graph.outputs == graph.outputs for p in found)
+        if spends:
+            graph = graph.replace(constants={})
         parts: list[Executor | Node | Network] = []
         if must_run_native(self.options):
             left = [part for part in found if isinstance(part, Call | Rest)]
@@ -228,7 +235,7 @@ class Network:
             elif isinstance(part, Rest):
                 parts.append(Network(part.graph, self.options, self.store, self.kept))
             else:
-                parts.append(executor(part, self.store))
+                parts.append(executor(part, self.store, spends))
         plan = Plan(graph, tuple(parts))
         return Plan(graph.replace(constants={}), plan.parts) if plan.is_whole else plan
 

@@ -36,6 +36,15 @@ def test_direct_of_groups_multiplies_the_zeros_between_them() -> None:
     assert plan.macs == 11 * (2 * 12) * (8 * 9) * 16
 
 
+def test_direct_multiplies_in_half_vectors_what_half_a_strip_reads() -> None:
+    """Of 9 vectors of 16 outputs three begin in a group of 34 whose end they hold in their lower half, and the last has
+    no upper half. 49 pixels are 4 tiles."""
+    grouped = ConvProblem(1, 136, 7, 7, 136, 7, 7, 1, 1, g=4)
+    plan = conv_direct.Plan(grouped, 16, 14, 1, True, 1, halved=True)
+    assert plan.macs == 4 * 14 * 34 * (5 * 16 + 3 * (16 + 8) + 8)
+    assert conv_direct.Plan(grouped, 16, 14, 1, True, 1).macs == 4 * 14 * 34 * (6 + 3 * 2) * 16
+
+
 @pytest.mark.parametrize(("m", "block", "row_tiles"), [(2, 42, 7), (4, 12, 2), (4, 9, 3), (6, 6, 1), (6, 4, 2)])
 def test_winograd_counts_its_products(m: int, block: int, row_tiles: int) -> None:
     """Tiles of F(2), F(4) and F(6): 6 x 7, 3 x 4 and 2 x 3, in blocks, each in register tiles of 6."""

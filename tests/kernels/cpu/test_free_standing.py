@@ -56,7 +56,9 @@ def fmas_and_spills(isa: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     return fma, re.compile(rf"%rsp.*%{register}|%{register}.*%rsp")
 
 
-MICRO_KERNEL = re.compile(r"(conv_bytes|conv_direct|conv_im2col|conv_winograd_f4x3|gemm)_.*_(\d+)x(\d+)__(avx512|avx2)")
+MICRO_KERNEL = re.compile(
+    r"(conv_bytes|conv_direct|conv_im2col|conv_strassen|conv_winograd_f4x3|gemm)_.*_(\d+)x(\d+)__(avx512|avx2)"
+)
 
 
 def micro_kernels() -> Iterator[tuple[Kernel, int]]:
@@ -77,7 +79,7 @@ reads_assembly = pytest.mark.skipif(
 def test_the_inner_loop_multiplies_in_registers(kernel: Kernel, accumulators: int) -> None:
     fma, spill = fmas_and_spills(kernel.target)
     counted = [(sum(map(bool, map(fma.match, loop))), loop) for loop in loops(native.assembly(kernel))]
-    inner = [loop for count, loop in counted if count == accumulators]
+    inner = [loop for count, loop in counted if count and count % accumulators == 0]  # LLVM may unroll it
     assert inner, f"no loop of {accumulators} multiply-adds"
     for loop in inner:
         assert [line for line in loop if spill.search(line)] == []

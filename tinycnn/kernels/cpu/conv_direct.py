@@ -4,7 +4,8 @@
 
 No matrix is formed. The input is read where it lies, blocked or plain; where it is padded, or a 1x1 kernel skips
 pixels, the rows that a chunk of tiles needs are first copied into a band of this thread's own, zeros around them.
-Groups: each block of output channels walks over the input blocks that its groups read, with zero weights between.
+Groups: a strip of output channels walks over the input channels that its groups read, with zero weights between; where
+half a strip reads what the other does not, half vectors are enough for that.
 Source: Georganas et al. 2018, arXiv:1808.05567, section II.
 """
 
@@ -27,13 +28,17 @@ FIELDS = fields(
     "h row_bytes plane_bytes row_step pixel_step oy_step pt:signed pixel_bytes outer_chunk sums_bytes"
 )
 
+# Of a part of a strip in the table: see Plan.table.
+PART_FIELDS = 5
+
 
 @functools.cache
-def kernel(isa: str, rows: int, cols: int, step: int) -> Kernel:
+def kernel(isa: str, rows: int, cols: int, step: int, halved: bool = False) -> Kernel:
     """step: bytes from one pixel of a tile to the next. It is fixed so that rows of a tile are displacements of one
-    address: as many pointers do not fit the registers."""
+    address: as many pointers do not fit the registers. halved: whether each strip, of one column, has parts for its
+    halves."""
     lanes = ISAS[isa].lanes
-    nr = cols * lanes
+    nr, parts = cols * lanes, 3 if halved else 1
 
     def build():
         from tinycnn.kernels.cpu.band import filler
@@ -41,29 +46,49 @@ def kernel(isa: str, rows: int, cols: int, step: int) -> Kernel:
         from tinycnn.kernels.cpu.tile import tiles
         from tinycnn.kernels.cpu.tuning import L2_ROWS
 
-        tile, fill = tiles(rows, cols, lanes), filler(lanes)
+        tile, fill, half = tiles(rows, cols, lanes), filler(lanes), tiles(rows, cols, lanes // 2)
+        half_zeros, update_half, beside = half.zeros, half.update, half.beside
         zeros, update, finish, store_tile, load_tile = tile.zeros, tile.update, tile.finish, tile.store, tile.load
         vector_bytes = 4 * lanes
         nr_bytes = 4 * nr
+        part_bytes = 8 * PART_FIELDS
         looks_ahead = rows >= L2_ROWS  # tiles of few rows have no load to spare for the pixels of the next one
 
         @inline
         def accumulate(
-            acc, base, b, outer_0, outer_1, outer_n, outer_stride, ky_n, ky_stride, kx_n, kx_stride, inner_n, tail,
-            inner_stride, soon, ahead,
+            acc, base, b, outer_0, outer_1, outer_n, outer_stride, ky_n, ky_stride, kx_n, kx_stride, inner_n, head,
+            tail, inner_stride, soon, ahead,
         ):  # fmt: skip
             for outer in range(outer_0, outer_1):
-                count = tail if outer == outer_n - 1 else inner_n
+                begin = head if outer == 0 else 0
+                end = tail if outer == outer_n - 1 else inner_n
                 for ky in range(ky_n):
                     for kx in range(kx_n):
                         a = base + outer * outer_stride + ky * ky_stride + kx * kx_stride
-                        for c in range(count):
+                        for c in range(begin, end):
                             acc = update(acc, a + c * inner_stride, step, b)
                             b += nr_bytes
                             prefetch_l2(soon)
                             soon += ahead
                             if looks_ahead:
                                 prefetch(a + (rows + c) * step)
+            return acc
+
+        @inline
+        def accumulate_half(
+            part, at, w, outer_stride, ky_n, ky_stride, kx_n, kx_stride, inner_n, inner_stride
+        ):  # fmt: skip
+            acc = half_zeros()
+            base, outer_n, b = at + load_i64(part), load_i64(part + 8), w + load_i64(part + 32)
+            for outer in range(outer_n):
+                begin = load_i64(part + 16) if outer == 0 else 0
+                end = load_i64(part + 24) if outer == outer_n - 1 else inner_n
+                for ky in range(ky_n):
+                    for kx in range(kx_n):
+                        a = base + outer * outer_stride + ky * ky_stride + kx * kx_stride
+                        for c in range(begin, end):
+                            acc = update_half(acc, a + c * inner_stride, step, b)
+                            b += nr_bytes // 2
             return acc
 
         def conv_direct(
@@ -91,17 +116,19 @@ def kernel(isa: str, rows: int, cols: int, step: int) -> Kernel:
                     )  # fmt: skip
                     source = mine - oy_first * oy_stride
                 for kg in range(kgroups * split // ksplits, kgroups * (split + 1) // ksplits):
-                    offset, outer_n = load_i64(table + kg * 32), load_i64(table + kg * 32 + 8)
-                    tail, wk = load_i64(table + kg * 32 + 16), w + load_i64(table + kg * 32 + 24)
+                    strip = table + kg * parts * part_bytes
+                    offset, outer_n, head = load_i64(strip), load_i64(strip + 8), load_i64(strip + 16)
+                    tail, b = load_i64(strip + 24), w + load_i64(strip + 32)
                     out = y + (n * kblocks + kg * cols) * column
                     residual = res + (n * kblocks + kg * cols) * column if res != 0 else 0
                     bias_k = bias + kg * nr_bytes if bias != 0 else 0
                     valid_cols = min(cols, kblocks - kg * cols)
-                    b = wk
-                    for outer_0 in range(0, outer_n, outer_chunk):
+                    for outer_0 in range(0, max(1, outer_n), outer_chunk):
                         outer_1 = min(outer_n, outer_0 + outer_chunk)
                         steps = (outer_1 - outer_0) * inner_n
-                        if outer_1 == outer_n:
+                        if outer_0 == 0:
+                            steps -= head
+                        if outer_1 == outer_n and outer_n > 0:
                             steps += tail - inner_n
                         steps *= ky_n * kx_n
                         soon = b + steps * nr_bytes
@@ -109,8 +136,7 @@ def kernel(isa: str, rows: int, cols: int, step: int) -> Kernel:
                         partial = sums + thread * sums_bytes
                         for t in range(first, last):
                             oy, ox = t // row_tiles, t % row_tiles * rows
-                            at = source + offset + oy * oy_stride + ox * step
-                            acc = zeros() if outer_0 == 0 else load_tile(partial, nr_bytes, vector_bytes)
+                            at = source + oy * oy_stride + ox * step
                             place = (oy * ow + ox) * vector_bytes
                             if outer_1 == outer_n:
                                 for i in range(rows * cols):
@@ -118,9 +144,23 @@ def kernel(isa: str, rows: int, cols: int, step: int) -> Kernel:
                                     if residual != 0:
                                         prefetch(residual + far)
                                     prefetch_write(out + far)
+                            if outer_0 > 0:
+                                acc = load_tile(partial, nr_bytes, vector_bytes)
+                            elif halved:
+                                lower = accumulate_half(
+                                    strip + part_bytes, at, w, outer_stride, ky_n, ky_stride, kx_n, kx_stride, inner_n,
+                                    inner_stride,
+                                )  # fmt: skip
+                                upper = accumulate_half(
+                                    strip + 2 * part_bytes, at, w, outer_stride, ky_n, ky_stride, kx_n, kx_stride,
+                                    inner_n, inner_stride,
+                                )  # fmt: skip
+                                acc = beside(lower, upper)
+                            else:
+                                acc = zeros()
                             acc = accumulate(
-                                acc, at, b, outer_0, outer_1, outer_n, outer_stride, ky_n, ky_stride, kx_n, kx_stride,
-                                inner_n, tail, inner_stride, soon, ahead,
+                                acc, at + offset, b, outer_0, outer_1, outer_n, outer_stride, ky_n, ky_stride, kx_n,
+                                kx_stride, inner_n, head, tail, inner_stride, soon, ahead,
                             )  # fmt: skip
                             soon += ahead * steps
                             if outer_1 < outer_n:
@@ -139,11 +179,11 @@ def kernel(isa: str, rows: int, cols: int, step: int) -> Kernel:
 
         return conv_direct
 
-    name = f"conv_direct_step{step}_f32_nchw{lanes}c_{rows}x{cols}__{isa}"
-    return Kernel(name, FIELDS, build, functools.partial(ranges, rows, cols, lanes, step), isa)
+    name = f"conv_direct{'_halved' if halved else ''}_step{step}_f32_nchw{lanes}c_{rows}x{cols}__{isa}"
+    return Kernel(name, FIELDS, build, functools.partial(ranges, rows, cols, lanes, step, parts), isa)
 
 
-def ranges(rows: int, cols: int, lanes: int, step: int, a: SimpleNamespace) -> Iterable[Range]:
+def ranges(rows: int, cols: int, lanes: int, step: int, parts: int, a: SimpleNamespace) -> Iterable[Range]:
     vector, nr_bytes = 4 * lanes, 4 * cols * lanes
     require_positive(a, "items ksplits chunks chunk_tiles tiles row_tiles kgroups ow outer_chunk")
     images, oh = a.items // (a.ksplits * a.chunks), (a.tiles - 1) // a.row_tiles + 1
@@ -152,14 +192,16 @@ def ranges(rows: int, cols: int, lanes: int, step: int, a: SimpleNamespace) -> I
     require(a.ksplits <= max(1, a.kgroups), "a split has no channels")
     require((a.kgroups - 1) * cols < a.kblocks, "a group has no channels")
     require((a.row_tiles - 1) * rows < a.ow and oh * a.ow <= a.pixels, "tiles lie outside of the output")
-    groups = a.table[: 4 * a.kgroups].reshape(a.kgroups, 4).tolist()
-    require(all(min(group) >= 0 for group in groups), "the table is none")
+    table = a.table[: a.kgroups * parts * PART_FIELDS].reshape(a.kgroups * parts, PART_FIELDS).tolist()
+    require(all(min(part) >= 0 for part in table), "the table is none")
     taps = (a.ky_n - 1) * a.ky_stride + (a.kx_n - 1) * a.kx_stride
     reach, w_stop = 0, 0
-    for offset, outer_n, tail, at in groups:
+    for i, (offset, outer_n, head, tail, at) in enumerate(table):
+        require(head <= (tail if outer_n <= 1 else a.inner_n), "a range of channels begins behind its first unit")
         inner = max(tail, a.inner_n if outer_n > 1 else 0)
         reach = max(reach, offset + (outer_n - 1) * a.outer_stride + taps + (inner - 1) * a.inner_stride + 4)
-        w_stop = max(w_stop, at + ((outer_n - 1) * a.inner_n + tail) * a.ky_n * a.kx_n * nr_bytes)
+        steps = (outer_n - 1) * a.inner_n + tail - head if outer_n else 0
+        w_stop = max(w_stop, at + steps * a.ky_n * a.kx_n * (nr_bytes // 2 if i % parts else nr_bytes))
     reach += (a.row_tiles * rows - 1) * step
     if a.band:
         band_oh = min(oh, (a.chunk_tiles + a.row_tiles - 2) // a.row_tiles + 1)
@@ -173,7 +215,7 @@ def ranges(rows: int, cols: int, lanes: int, step: int, a: SimpleNamespace) -> I
     else:
         reach += (oh - 1) * a.oy_stride
     yield Range("x", 0, (images - 1) * a.image + reach)
-    if any(outer_n > a.outer_chunk for _, outer_n, _, _ in groups):
+    if any(outer_n > a.outer_chunk for _, outer_n, *_ in table[::parts]):
         require(a.chunk_tiles * rows * nr_bytes <= a.sums_bytes, "the sums do not fit")
         yield Range("sums", 0, a.sums_bytes, writes=True, per_thread=True)
     elif a.sums:
@@ -191,20 +233,22 @@ def ranges(rows: int, cols: int, lanes: int, step: int, a: SimpleNamespace) -> I
 
 def kernels(isa: str) -> Iterable[Kernel]:
     vector = 4 * ISAS[isa].lanes
-    return [kernel(isa, *tile, step) for tile in tuning.TILES[isa] for step in sorted({vector, 2 * vector, 4, 8, 16})]
+    for step in sorted({vector, 2 * vector, 4, 8, 16}):
+        yield from (kernel(isa, *tile, step) for tile in tuning.TILES[isa])
+        yield from (kernel(isa, rows, 1, step, True) for rows in tuning.HALVED_ROWS[isa])
 
 
 def emit(r: Request, plan: Plan, e: Emitter) -> None:
-    p, isa = plan.p, r.target.name
+    p, isa, nr = plan.p, r.target.name, plan.nr
     w, bias = convolution.weights(r)
-    nr = plan.cols * plan.lanes
-    weights = e.weights(f"direct {plan.cols} {plan.blocked} {plan.lanes}", lambda: plan.pack(w))
+    key = f"direct{' halved' if plan.halved else ''} {plan.cols} {plan.blocked} {plan.lanes}"
+    weights = e.weights(key, lambda: plan.pack(w))
     table = e.table(plan.table())
     geometry = plan.geometry()
     step = geometry.pop("step")
     chunks = -(-plan.tiles // plan.chunk_tiles)
     e.row(
-        kernel(isa, plan.rows, plan.cols, step),
+        kernel(isa, plan.rows, plan.cols, step, plan.halved),
         x=e.input(0),
         w=weights,
         table=table,
@@ -232,16 +276,21 @@ def emit(r: Request, plan: Plan, e: Emitter) -> None:
 
 @lowers("Conv")
 def direct(r: Request) -> Iterable[Choice]:
-    """Every tile of the tuning table, reading the input blocked, and plain where it has few channels."""
+    """Every tile of the tuning table, reading the input blocked, and plain where it has few channels; also by halves,
+    where those read less."""
     p = convolution.problem(r)
     if p is None or not can_block(r.inputs[0]):
         return
-    sources: list[Layout] = ["blocked"] if p.ci > 2 * r.target.lanes else ["blocked", "plain"]
+    isa, lanes = r.target.name, r.target.lanes
+    tiles = [(rows, cols, False) for rows, cols in tuning.TILES[isa]]
+    if p.g > 1 or 0 < p.co % lanes <= lanes // 2:
+        tiles += [(rows, 1, True) for rows in tuning.HALVED_ROWS[isa]]
+    sources: list[Layout] = ["blocked"] if p.ci > 2 * lanes else ["blocked", "plain"]
     for source in sources:
-        for rows, cols in tuning.TILES[r.target.name]:
-            plan = Plan(p, r.target.lanes, rows, cols, source == "blocked", r.threads)
-            reason = f"{rows}x{cols} tile, {p.macs / plan.macs:.0%} of its multiply-adds useful, input {source}"
+        for rows, cols, halved in tiles:
+            plan = Plan(p, lanes, rows, cols, source == "blocked", r.threads, halved)
+            variant = f"{rows}x{cols}{' halved' if halved else ''}"
+            reason = f"{variant} tile, {p.macs / plan.macs:.0%} of its multiply-adds useful, input {source}"
             inputs = conv.input_layouts(r, source)
             run = functools.partial(emit, r, plan)
-            variant = f"{rows}x{cols}"
             yield Choice("direct", inputs, "blocked", plan.time_s, reason, run, macs=plan.macs, variant=variant)

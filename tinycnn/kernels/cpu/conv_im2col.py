@@ -350,13 +350,19 @@ class Plan:
     def pack(self, w: np.ndarray) -> np.ndarray:
         """Weights [co, ci / g, kh, kw] as [g][columns][k][nr]; zeros behind each group's last channel."""
         packed = readable((self.p.g, self.columns, self.k, self.nr))
-        for group, dense in enumerate(w.reshape(self.p.g, self.co_g, *w.shape[1:])):
-            at = 0
-            for r in self.runs(group):
-                taps = dense[:, r.channels, r.ky, list(r.kx)].reshape(self.co_g, -1)
-                panels(taps, self.nr, packed[group, :, at : at + r.count])
-                at += r.count
+        for group, dense in enumerate(w.reshape(self.p.g, self.co_g, -1)):
+            order = self.order(group, *w.shape[2:])
+            in_order = np.array_equal(order, np.arange(dense.shape[1]))
+            panels(dense if in_order else dense[:, order], self.nr, packed[group])
         return packed
+
+    def order(self, group: int, kh: int, kw: int) -> np.ndarray:
+        """Where in [ci / g, kh, kw] the weights of each k stand: none where all taps fall beside the input."""
+        runs = [np.empty(0, np.int64)]
+        for r in self.runs(group):
+            channels = np.arange(r.channels.start, r.channels.stop)[:, None]
+            runs.append(((channels * kh + r.ky) * kw + np.array(r.kx)).ravel())
+        return np.concatenate(runs)
 
     def pack_bias(self, bias: np.ndarray) -> np.ndarray:
         """[g][columns * nr], zeros behind each group's last channel."""

@@ -1,9 +1,9 @@
-"""Winograd convolution F(m x m, 3 x 3): (m + 2)^2 products for m^2 outputs of a 3x3 kernel, fused block by block.
+"""Winograd convolution F(m x m, r x r): (m + r - 1)^2 products for m^2 outputs of an r x r kernel, block by block.
 
 A block of tiles at a time, in scratch of this thread's own that stays in its cache:
 
-    v[e][ci / lanes][tile][lanes] = B^T d B    input tiles of m + 2, m apart
-    p[e][tile][co] = v[e] u[e]                 one product for each of (m + 2)^2 elements e; u = G g G^T, packed once
+    v[e][ci / lanes][tile][lanes] = B^T d B    input tiles of m + r - 1, m apart
+    p[e][tile][co] = v[e] u[e]                 one product for each element e of a tile; u = G g G^T, packed once
     y = A^T p A                                then bias, residual and activation
 
 Source: Lavin and Gray 2015, arXiv:1509.09308, section 4; fused by blocks as Jia et al. 2018, PPoPP, section 3.
@@ -11,7 +11,7 @@ Source: Lavin and Gray 2015, arXiv:1509.09308, section 4; fused by blocks as Jia
 
 import functools
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -27,6 +27,7 @@ from tinycnn.kernels.lowering import Choice, Emitter, Request, blocks, can_block
 from tinycnn.kernels.winograd_matrices import matrices
 
 PACKED_AT_ONCE = 64  # input channels whose products in float64 stay in cache
+SCHEMES = ((2, 3), (4, 3), (6, 3), (2, 5), (4, 5))  # (m, r)
 BLOCKS_OFFERED = 2  # of each register tile: the cost model takes one of the first, others may measure
 FIELDS = fields(
     "x:addr u:addr bias:addr res:addr y:addr act:code act_args:addr scratch:addr lo:f32 hi:f32 "
@@ -36,9 +37,9 @@ FIELDS = fields(
 
 
 @functools.cache
-def kernel(isa: str, m: int, rows: int, cols: int) -> Kernel:
+def kernel(isa: str, m: int, r: int, rows: int, cols: int) -> Kernel:
     lanes = ISAS[isa].lanes
-    nr, size = cols * lanes, m + 2
+    nr, size = cols * lanes, m + r - 1
 
     def build():
         from tinycnn.kernels.cpu.simd import (
@@ -59,8 +60,8 @@ def kernel(isa: str, m: int, rows: int, cols: int) -> Kernel:
         tile, v = tiles(rows, cols, lanes), vectors(lanes)
         zeros, update, store_tile = tile.zeros, tile.update, tile.store
         load, splat = v.load, v.splat
-        forward = transform(matrices(m).bt, lanes)
-        backward = transform(matrices(m).at, lanes)
+        forward = transform(matrices(m, r).bt, lanes)
+        backward = transform(matrices(m, r).at, lanes)
         vec, elements = 4 * lanes, size * size
         streams = rows < L2_ROWS  # tiles of few rows may be all that use the weights: several lines a step
 
@@ -180,12 +181,12 @@ def kernel(isa: str, m: int, rows: int, cols: int) -> Kernel:
 
         return conv_winograd
 
-    name = f"conv_winograd_f{m}x3_f32_nchw{lanes}c_{rows}x{cols}__{isa}"
-    return Kernel(name, FIELDS, build, functools.partial(ranges, m, rows, cols, lanes), isa)
+    name = f"conv_winograd_f{m}x{r}_f32_nchw{lanes}c_{rows}x{cols}__{isa}"
+    return Kernel(name, FIELDS, build, functools.partial(ranges, size, rows, cols, lanes), isa)
 
 
-def ranges(m: int, rows: int, cols: int, lanes: int, a: SimpleNamespace) -> Iterable[Range]:
-    vec, elements = 4 * lanes, (m + 2) ** 2
+def ranges(size: int, rows: int, cols: int, lanes: int, a: SimpleNamespace) -> Iterable[Range]:
+    vec, elements = 4 * lanes, size**2
     require_positive(a, "ksplits n_blocks block tiles tiles_w")
     require(a.items == a.images * a.n_blocks * a.ksplits, "items are not all blocks of all images")
     require((a.n_blocks - 1) * a.block < a.tiles, "a block has no tiles")
@@ -206,12 +207,12 @@ def ranges(m: int, rows: int, cols: int, lanes: int, a: SimpleNamespace) -> Iter
 
 
 def kernels(isa: str) -> Iterable[Kernel]:
-    return [kernel(isa, m, rows, cols) for m in (2, 4, 6) for rows, cols in tuning.WINOGRAD_TILES[isa]]
+    return [kernel(isa, *scheme, *tile) for scheme in SCHEMES for tile in tuning.WINOGRAD_TILES[isa]]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How F(m, 3) covers one problem: `block` tiles at a time, in register tiles of rows x cols vectors."""
+    """How F(m, r) covers one problem: `block` tiles at a time, in register tiles of rows x cols vectors."""
 
     p: ConvProblem
     isa: str
@@ -224,6 +225,11 @@ class Plan:
     @property
     def lanes(self) -> int:
         return ISAS[self.isa].lanes
+
+    @property
+    def size(self) -> int:
+        """Of an input tile."""
+        return self.m + self.p.kh - 1
 
     @property
     def tiles_w(self) -> int:
@@ -252,7 +258,7 @@ class Plan:
 
     @property
     def elements(self) -> int:
-        return (self.m + 2) ** 2
+        return self.size**2
 
     @property
     def v_bytes(self) -> int:
@@ -273,8 +279,9 @@ class Plan:
         return self.elements * self.p.ci * self.kgroups * self.cols * self.lanes * 4
 
     def pack(self, w: np.ndarray) -> np.ndarray:
-        """[co, ci, 3, 3] -> u [splits][element][kgroups of the split][ci][nr]; float64 until it is packed."""
-        g, ci, nr = matrices(self.m).g, self.p.ci, self.cols * self.lanes
+        """[co, ci, r, r] -> u [splits][element][kgroups of the split][ci][nr]; float64 until it is packed."""
+        r, ci, nr = self.p.kh, self.p.ci, self.cols * self.lanes
+        g = matrices(self.m, r).g
         edges = [self.kgroups * s // self.ksplits for s in range(self.ksplits + 1)]
         u, transform = readable((self.u_bytes // 4,)), np.kron(g, g)
         for first, stop in itertools.pairwise(edges):
@@ -282,10 +289,10 @@ class Plan:
             panels = split.reshape(self.elements, stop - first, ci, nr)
             for kg, start in itertools.product(range(first, stop), range(0, ci, PACKED_AT_ONCE)):
                 some = slice(start, min(ci, start + PACKED_AT_ONCE))
-                taps = np.zeros((9, some.stop - start, nr))
+                taps = np.zeros((r * r, some.stop - start, nr))
                 part = w[kg * nr : (kg + 1) * nr, some]
-                taps[:, :, : len(part)] = part.reshape(*part.shape[:2], 9).transpose(2, 1, 0)
-                panels[:, kg - first, some] = (transform @ taps.reshape(9, -1)).reshape(-1, some.stop - start, nr)
+                taps[:, :, : len(part)] = part.reshape(*part.shape[:2], r * r).transpose(2, 1, 0)
+                panels[:, kg - first, some] = (transform @ taps.reshape(r * r, -1)).reshape(-1, some.stop - start, nr)
         return u
 
     @property
@@ -296,14 +303,14 @@ class Plan:
         columns = self.kgroups * self.cols * self.lanes
         return self.p.n * row_tiles * self.rows * self.elements * self.p.ci * columns
 
-    @property
+    @functools.cached_property
     def time_s(self) -> float:
         p = self.p
         core = cost.core(self.isa)
         products = core.products_s(self.macs, (self.rows, self.cols))
         inputs, outputs = self.ksplits * blocks(p.ci, self.lanes), blocks(p.co, self.lanes)
         vectors = p.n * self.tiles * self.elements * (inputs + outputs)
-        transforms = vectors * core.winograd_vector_s[self.m]
+        transforms = vectors * core.winograd_vector_s[self.size]
         passes = p.n * self.n_blocks
         spilled = max(0, self.v_bytes + self.p_bytes - cost.caches().l2_bytes) * 2
         overlapped = cost.overlap_s(products, cost.stream_s(self.u_bytes, passes))
@@ -315,9 +322,9 @@ def emit(r: Request, plan: Plan, e: Emitter) -> None:
     w, bias = convolution.weights(r)
     bias = np.zeros(p.co, np.float32) if bias is None else bias
     e.row(
-        kernel(plan.isa, plan.m, plan.rows, plan.cols),
+        kernel(plan.isa, plan.m, p.kh, plan.rows, plan.cols),
         x=e.input(0),
-        u=e.weights(f"winograd f{plan.m}x3 {plan.cols} {plan.ksplits}", lambda: plan.pack(w)),
+        u=e.weights(f"winograd f{plan.m}x{p.kh} {plan.cols} {plan.ksplits}", lambda: plan.pack(w)),
         bias=e.weights(f"bias {plan.kgroups * nr}", lambda: conv.padded_bias(bias, plan.kgroups * nr)),
         res=e.input(3) if convolution.has_residual(r) else 0,
         y=e.output(),
@@ -351,21 +358,28 @@ def block_sizes(tiles: int, rows: int) -> Iterable[int]:
     return sorted({min(tiles, count * rows) for count in counts})
 
 
+@functools.lru_cache(256)
+def plans(p: ConvProblem, isa: str, m: int, rows: int, cols: int, threads: int) -> Sequence[Plan]:
+    """Those of a register tile with the least cost, the best first; kept, as networks repeat their layers."""
+    block_tiles = block_sizes(-(-p.oh // m) * -(-p.ow // m), rows)
+    known = [Plan(p, isa, m, rows, cols, block, threads) for block in block_tiles]
+    fitting = [plan for plan in known if plan.block * p.ci < 1 << 20] or known[:1]
+    return sorted(fitting, key=lambda plan: plan.time_s)[:BLOCKS_OFFERED]
+
+
 @lowers("Conv")
 def winograd(r: Request) -> Iterable[Choice]:
-    """F(2), F(4) and F(6) for 3x3 kernels of stride 1; for each register tile the blocks with the least cost."""
+    """For 3x3 and 5x5 kernels of stride 1; for each register tile the blocks with the least cost."""
     p = convolution.problem(r)
-    if p is None or not can_block(r.inputs[0]) or (p.kh, p.kw, p.sh, p.sw, p.dh, p.dw, p.g) != (3, 3, 1, 1, 1, 1, 1):
+    if p is None or not can_block(r.inputs[0]) or (p.kw, p.sh, p.sw, p.dh, p.dw, p.g) != (p.kh, 1, 1, 1, 1, 1):
         return
     inputs = conv.input_layouts(r, "blocked")
-    for m, (rows, cols) in itertools.product((2, 4, 6), tuning.WINOGRAD_TILES[r.target.name]):
-        sizes = block_sizes(-(-p.oh // m) * -(-p.ow // m), rows)
-        plans = [Plan(p, r.target.name, m, rows, cols, block, r.threads) for block in sizes]
-        fitting = [plan for plan in plans if plan.block * p.ci < 1 << 20] or plans[:1]
-        for plan in sorted(fitting, key=lambda plan: plan.time_s)[:BLOCKS_OFFERED]:
+    sizes = [m for m, kernel_size in SCHEMES if kernel_size == p.kh]
+    for m, (rows, cols) in itertools.product(sizes, tuning.WINOGRAD_TILES[r.target.name]):
+        for plan in plans(p, r.target.name, m, rows, cols, r.threads):
             saved = p.macs / (plan.elements * p.n * plan.tiles * p.ci * p.co)
             reason = f"{saved:.2f} times fewer multiply-adds, {rows}x{cols} tile, blocks of {plan.block} tiles"
             yield Choice(
-                f"winograd_f{m}x3", inputs, "blocked", plan.time_s, reason, functools.partial(emit, r, plan),
+                f"winograd_f{m}x{p.kh}", inputs, "blocked", plan.time_s, reason, functools.partial(emit, r, plan),
                 macs=plan.macs, variant=f"{rows}x{cols} of {plan.block} tiles",
             )  # fmt: skip

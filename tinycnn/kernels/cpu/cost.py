@@ -31,11 +31,12 @@ class Core:
 
     peak_macs          multiply-adds a second, when a full tile runs from L1
     tiles              share of the peak that a full register tile (rows, cols) reaches
-    winograd_vector_s  seconds to bring one vector through the input or output transform of F(m, 3), by m
+    winograd_vector_s  seconds to bring one vector through the input or output transform, by the size of a tile
     grouped            share of the peak of a tile of small groups, with separate and with shared input vectors: groups
                        of one channel, and of more, whose vectors cross cache lines
     im2col_run_s       seconds to gather one run of neighbours
     im2col_scatter_s   seconds to store the part of a pixel's channels that one group computes
+    half               multiply-adds a second in vectors of half the width, over those in whole ones
     """
 
     peak_macs: float
@@ -44,6 +45,7 @@ class Core:
     grouped: tuple[tuple[float, float], tuple[float, float]] = ((0.5, 0.85), (0.3, 0.8))
     im2col_run_s: float = 1.2e-9
     im2col_scatter_s: float = 6e-9
+    half: float = 0.5
 
     def products_s(self, macs: float, tile: tuple[int, int]) -> float:
         """For multiply-adds in whole register tiles."""
@@ -66,15 +68,16 @@ class Caches:
 XEON = Core(
     95e9,
     {(14, 2): 0.90, (14, 1): 0.70, (16, 1): 0.70, (25, 1): 0.72, (9, 3): 0.84, (8, 3): 0.82, (7, 3): 0.88},
-    {2: 1.5e-9, 4: 1.5e-9, 6: 2.0e-9},
+    {4: 1.5e-9, 6: 1.5e-9, 8: 2.0e-9},
 )
 ZEN4 = Core(
     58e9,
     {(14, 2): 0.95, (14, 1): 0.97, (16, 1): 0.96, (25, 1): 0.96, (9, 3): 0.92, (8, 3): 0.93, (7, 3): 0.90},
-    {2: 1.5e-9, 4: 1.5e-9, 6: 2.0e-9},
+    {4: 1.5e-9, 6: 1.5e-9, 8: 2.0e-9},
+    half=0.95,
 )
-AVX2 = Core(48e9, {(6, 2): 0.92, (12, 1): 0.80, (4, 3): 0.90}, {2: 1.5e-9, 4: 1.5e-9, 6: 2.0e-9})
-PORTABLE = Core(12e9, {(6, 2): 0.90, (12, 1): 0.80, (4, 3): 0.90}, {2: 1.5e-9, 4: 1.5e-9, 6: 2.0e-9})
+AVX2 = Core(48e9, {(6, 2): 0.92, (12, 1): 0.80, (4, 3): 0.90}, {4: 1.5e-9, 6: 1.5e-9, 8: 2.0e-9})
+PORTABLE = Core(12e9, {(6, 2): 0.90, (12, 1): 0.80, (4, 3): 0.90}, {4: 1.5e-9, 6: 1.5e-9, 8: 2.0e-9})
 
 XEON_CACHES = Caches(11e9, 25e9, 60e9, 28 << 10, 1 << 20, 24 << 20)
 ZEN4_CACHES = Caches(25e9, 40e9, 80e9, 28 << 10, 1 << 19, 24 << 20)

@@ -1,6 +1,8 @@
 """How a tile shape covers a direct convolution: chunks, bands, strides, packed weights, and what it costs."""
 
 import functools
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +15,26 @@ from tinycnn.kernels.lowering import blocks
 
 
 @dataclass(frozen=True)
+class Part:
+    """Output channels [first, first + width), to which input channels [start, stop) are added."""
+
+    first: int
+    width: int
+    start: int
+    stop: int
+
+    @property
+    def macs(self) -> int:
+        """For each tap of one pixel."""
+        return self.width * (self.stop - self.start)
+
+
+@dataclass(frozen=True)
 class Plan:
-    """How one tile shape covers one problem. Strides in bytes."""
+    """How one tile shape covers one problem. Strides in bytes.
+
+    halved  whether what only half of a strip reads is multiplied in half vectors
+    """
 
     p: ConvProblem
     lanes: int
@@ -22,6 +42,17 @@ class Plan:
     cols: int
     blocked: bool
     threads: int
+    halved: bool = False
+
+    @property
+    def nr(self) -> int:
+        """Output channels of a strip."""
+        return self.cols * self.lanes
+
+    @property
+    def unit(self) -> int:
+        """Input channels that lie side by side."""
+        return self.lanes if self.blocked else 1
 
     @property
     def flat(self) -> bool:
@@ -66,18 +97,19 @@ class Plan:
     def kgroups(self) -> int:
         return -(-self.kblocks // self.cols)
 
-    def channels(self, kg: int) -> tuple[int, int]:
-        """Input channels [start, stop) that output block group kg reads; start on a block boundary."""
-        p, nr = self.p, self.cols * self.lanes
-        co_g, ci_g = p.co // p.g, p.ci // p.g
-        first, last = kg * nr // co_g, min(p.co - 1, (kg + 1) * nr - 1) // co_g
-        unit = self.lanes if self.blocked else 1
-        return first * ci_g // unit * unit, min(p.ci, (last + 1) * ci_g)
+    @functools.cached_property
+    def strips(self) -> list[Sequence[Part]]:
+        """Each of the groups of output blocks: what all of it reads, and where halved its lower and its upper half."""
+        find = halves if self.halved else whole
+        return [find(self.p, kg * self.nr, self.nr) for kg in range(self.kgroups)]
 
-    @property
-    def k_steps(self) -> int:
-        """Rank-1 updates of all block groups for one tile."""
-        return sum(stop - start for start, stop in self.ranges) * self.p.kh * self.p.kw
+    def units(self, part: Part) -> int:
+        """Of the input, in which the channels lie that a part reads."""
+        return -(-part.stop // self.unit) - part.start // self.unit if part.stop > part.start else 0
+
+    @functools.cached_property
+    def weight_bytes(self) -> int:
+        return 4 * self.p.kh * self.p.kw * sum(part.macs for strip in self.strips for part in strip)
 
     @property
     def chunk_tiles(self) -> int:
@@ -89,29 +121,23 @@ class Plan:
     @property
     def shares_channels(self) -> bool:
         """Whether threads share out output channels rather than pixels, as weights are more than the input."""
-        p, weight_bytes = self.p, 4 * self.k_steps * self.cols * self.lanes
-        return self.kgroups >= 2 * self.threads and weight_bytes > 4 * p.n * p.ci * p.h * p.w
+        p = self.p
+        return self.kgroups >= 2 * self.threads and self.weight_bytes > 4 * p.n * p.ci * p.h * p.w
 
     @property
     def outer_chunk(self) -> int:
         """Input units whose weights stay in L1 while all tiles of a chunk use them; all where that gains nothing."""
-        p, nr = self.p, self.cols * self.lanes
+        p = self.p
         run = self.lanes if self.blocked else p.kw
-        unit = (p.kh * p.kw if self.blocked else p.kh) * run * nr * 4
-        units = max(-(-(stop - start) // (self.lanes if self.blocked else 1)) for start, stop in self.ranges)
+        unit = (p.kh * p.kw if self.blocked else p.kh) * run * self.nr * 4
+        units = max(1, *(self.units(strip[0]) for strip in self.strips))
         heavy = self.rows < tuning.L2_ROWS and self.chunk_tiles > 1 and units * unit > cost.caches().l1_bytes
         return max(1, cost.caches().l1_bytes // unit) if heavy else units
 
     @property
     def sums_bytes(self) -> int:
-        chunked = any(
-            self.outer_chunk * (self.lanes if self.blocked else 1) < stop - start for start, stop in self.ranges
-        )
-        return self.chunk_tiles * self.rows * self.cols * self.lanes * 4 if chunked else 0
-
-    @functools.cached_property
-    def ranges(self) -> list[tuple[int, int]]:
-        return [self.channels(kg) for kg in range(self.kgroups)]
+        chunked = any(self.outer_chunk < self.units(strip[0]) for strip in self.strips)
+        return self.chunk_tiles * self.rows * self.nr * 4 if chunked else 0
 
     @property
     def ksplits(self) -> int:
@@ -169,60 +195,89 @@ class Plan:
         }
 
     def pack(self, w: np.ndarray) -> np.ndarray:
-        """Weights [co, ci / g, kh, kw] as [kgroups][unit][kh][kw][channels of the unit][nr]; zeros fill them up."""
-        p, nr, unit = self.p, self.cols * self.lanes, self.lanes if self.blocked else 1
-        packed = readable((self.k_steps * nr,))
-        at = 0
-        for kg, (start, stop) in enumerate(self.ranges):
-            dense = self.dense(w, kg)
-            whole = (stop - start) // unit * unit
-            for part, channels in ((dense[:, :whole], unit), (dense[:, whole:], stop - start - whole)):
-                if part.size:
-                    to = packed[at : at + part.size].reshape(-1, p.kh, p.kw, channels, nr)
-                    to[...] = part.reshape(nr, -1, channels, p.kh, p.kw).transpose(1, 3, 4, 2, 0)
-                    at += part.size
+        """Weights [co, ci / g, kh, kw] as [strips][parts][unit][kh][kw][channels of the unit][output channels of the
+        part]; zeros fill them up."""
+        packed, at = readable((self.weight_bytes // 4,)), 0
+        for part in itertools.chain(*self.strips):
+            dense = self.dense(w, part)
+            for left, right, side_by_side in runs(part.start, part.stop, self.unit):
+                run = dense[:, left - part.start : right - part.start]
+                kernel = self.p.kh, self.p.kw
+                to = packed[at : at + run.size].reshape(-1, *kernel, side_by_side, part.width)
+                to[...] = run.reshape(part.width, -1, side_by_side, *kernel).transpose(1, 3, 4, 2, 0)
+                at += run.size
         return packed
 
-    def dense(self, w: np.ndarray, kg: int) -> np.ndarray:
-        """Weights [nr, channels that the group reads, kh, kw] of a group of output blocks."""
-        p, nr = self.p, self.cols * self.lanes
-        first, last = kg * nr, min(p.co, (kg + 1) * nr)
-        if p.g == 1 and last - first == nr:
-            return w[first:last]
+    def dense(self, w: np.ndarray, part: Part) -> np.ndarray:
+        """Weights [output channels, input channels, kh, kw] of a part."""
+        p, last = self.p, min(self.p.co, part.first + part.width)
+        if p.g == 1 and last - part.first == part.width and part.stop > part.start:
+            return w[part.first : last]
         co_g, ci_g = p.co // p.g, p.ci // p.g
-        start, stop = self.ranges[kg]
-        dense = np.zeros((nr, stop - start, p.kh, p.kw), np.float32)
-        for k in range(first, last):
-            at = k // co_g * ci_g - start
-            dense[k - first, at : at + ci_g] = w[k]
+        dense = np.zeros((part.width, part.stop - part.start, p.kh, p.kw), np.float32)
+        for k in range(part.first, last):
+            group = k // co_g * ci_g
+            if part.start <= group < part.stop:
+                dense[k - part.first, group - part.start : group - part.start + ci_g] = w[k]
         return dense
 
     def table(self) -> np.ndarray:
-        """i64 [kgroups, 4]: byte offset of the first input unit, units, channels of the last, byte offset of the
-        weights."""
-        p, nr, unit = self.p, self.cols * self.lanes, self.lanes if self.blocked else 1
-        plane, rows, offset = self.geometry()["outer_stride"], [], 0
-        for start, stop in self.ranges:
-            units = -(-(stop - start) // unit)
-            tail = stop - start - (units - 1) * unit if self.blocked else p.kw
-            rows.append((start // unit * plane, units, tail, offset))
-            offset += 4 * nr * (stop - start) * p.kh * p.kw
+        """i64 [strips, parts, 5]: byte offset of the first input unit, units, channels of the first before the range,
+        end of the range in the last, byte offset of the weights."""
+        p, unit, plane, rows, offset = self.p, self.unit, self.geometry()["outer_stride"], [], 0
+        for part in itertools.chain(*self.strips):
+            tail = (part.stop - 1) % unit + 1 if self.blocked else p.kw
+            rows.append((part.start // unit * plane, self.units(part), part.start % unit, tail, offset))
+            offset += 4 * p.kh * p.kw * part.macs
         return np.array(rows, np.int64)
 
     @property
     def macs(self) -> int:
         """In whole register tiles."""
-        return self.p.n * self.tiles * self.k_steps * self.rows * self.cols * self.lanes
+        return self.p.n * self.tiles * self.rows * self.weight_bytes // 4
 
     @property
     def time_s(self) -> float:
         isa = next(name for name, i in ISAS.items() if i.lanes == self.lanes)
-        p, nr = self.p, self.cols * self.lanes
-        updates = p.n * self.tiles * self.k_steps
-        per_update = cost.core(isa).products_s(self.rows * nr, (self.rows, self.cols))
+        p, core = self.p, cost.core(isa)
+        macs = sum(part.macs / (1 if part.width == self.nr else core.half) for strip in self.strips for part in strip)
         run = self.lanes if self.blocked else p.kw
-        products = updates * per_update * (1 + cost.RUN_OVERHEAD / run)
+        per_tile = core.products_s(self.rows * p.kh * p.kw * macs, (self.rows, self.cols))
+        products = p.n * self.tiles * per_tile * (1 + cost.RUN_OVERHEAD / run)
         passes = p.n * self.tiles / self.chunk_tiles
         band = 8 * p.n * p.ci * p.h * p.w * self.ksplits / cost.caches().l2 if self.in_band else 0.0
-        streamed = cost.stream_s(self.k_steps * nr * 4, passes)
+        streamed = cost.stream_s(self.weight_bytes, passes)
         return cost.ROW_S + self.busiest(self.ksplits) * (band + cost.overlap_s(products, streamed))
+
+
+def channels(p: ConvProblem, first: int, nr: int) -> tuple[int, int]:
+    """Input channels [start, stop) that output channels [first, first + nr) read, those that there are."""
+    co_g, ci_g = p.co // p.g, p.ci // p.g
+    return first // co_g * ci_g, ((min(p.co, first + nr) - 1) // co_g + 1) * ci_g
+
+
+def whole(p: ConvProblem, first: int, nr: int) -> Sequence[Part]:
+    """All that a strip reads."""
+    return [Part(first, nr, *channels(p, first, nr))]
+
+
+def halves(p: ConvProblem, first: int, nr: int) -> Sequence[Part]:
+    """What both halves of a strip read, the lower alone, and the upper alone. Groups ascend, so halves have one run of
+    channels in common at most."""
+    middle = first + nr // 2
+    start, stop = channels(p, first, nr // 2)
+    upper_start, upper_stop = channels(p, middle, nr // 2) if middle < p.co else (stop, stop)
+    meet = min(stop, upper_start)
+    return [
+        Part(first, nr, meet, stop),
+        Part(first, nr // 2, start, meet),
+        Part(middle, nr // 2, max(stop, upper_start), upper_stop),
+    ]
+
+
+def runs(start: int, stop: int, unit: int) -> Iterator[tuple[int, int, int]]:
+    """Channels [start, stop) as runs of whole units, and of what is left of a unit before and behind: the first
+    channel, the end, and how many of them lie side by side."""
+    edges = sorted({start, min(stop, -(-start // unit) * unit), max(start, stop // unit * unit), stop})
+    for left, right in itertools.pairwise(edges):
+        yield left, right, unit if left % unit == right % unit == 0 else right - left

@@ -12,7 +12,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ EXTERNAL = frozenset({"memcpy", "memset", "memmove"})
 lock = threading.RLock()
 addresses: dict[str, int] = {}
 loaded: list[Any] = []
+version = functools.cache(metadata.version)
 
 
 def instruction_set(kernel: Kernel) -> Isa:
@@ -195,11 +196,16 @@ def address(kernel: Kernel) -> int:
 
 
 def is_ready(kernel: Kernel) -> bool:
-    """Whether the kernel is loaded or in the cache, so that `address` compiles nothing."""
-    if kernel.name in addresses:
+    """Whether `address` compiles nothing: the kernel is loaded, by this at the latest, where the cache has it."""
+    with lock:
+        if kernel.name not in addresses:
+            path = place(kernel)
+            data = fetch(path) if path else None
+            if data is None:
+                return False
+            with stage("link"):
+                addresses[kernel.name] = load(kernel, data)
         return True
-    path = place(kernel)
-    return path is not None and fetch(path) is not None
 
 
 def prepare(kernels: Iterable[Kernel], progress: Callable[[str, int, int], None] | None = None) -> None:

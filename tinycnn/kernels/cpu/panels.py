@@ -16,6 +16,7 @@ from tinycnn.kernels.cpu import tuning
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields
 
+FAR = 1024  # elements between lines of which few fit a cache, as all fall into the same sets
 FIELDS = fields("x:addr y:addr alpha:f32 batch lines depth line_step depth_step batch_step")
 
 
@@ -25,7 +26,12 @@ def panels(matrix: np.ndarray, width: int, packed: np.ndarray | None = None) -> 
     strips = -(-lines // width)
     packed = readable((*batch, strips, depth, width)) if packed is None else packed
     whole = lines // width
-    packed[..., :whole, :, :] = matrix[..., : whole * width, :].reshape(*batch, whole, width, depth).swapaxes(-1, -2)
+    strip = matrix[..., : whole * width, :].reshape(*batch, whole, width, depth)
+    if depth % FAR:
+        packed[..., :whole, :, :] = strip.swapaxes(-1, -2)
+    else:
+        for i in range(width):
+            packed[..., :whole, :, i] = strip[..., i, :]
     if whole < strips:
         packed[..., whole, :, : lines - whole * width] = matrix[..., whole * width :, :].swapaxes(-1, -2)
         packed[..., whole, :, lines - whole * width :] = 0

@@ -18,6 +18,7 @@ from tinycnn.kernels.cpu.simd import (
     llvm_type,
     load_ir,
     offset_ir,
+    shuffle_ir,
     splat_ir,
     store_ir,
     void,
@@ -51,6 +52,9 @@ def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
                                   clamp(round(tile * factor), lo, hi) * scale, halves to even; factor: address of cols
                                   vectors
     add_vectors(tile, bias)       plus cols vectors
+    add(tile, r, row, col, valid_cols)
+                                  tile + r; negate(tile): -tile
+    beside(tile, other)           a tile of 2 * lanes, from two of one column
     affine(tile, x, y)            tile * x + y, element by element; x, y: address of one vector
     store_valid(tile, c, row, col, valid, valid_cols)
                                   as it is, so much of it
@@ -81,6 +85,29 @@ def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
     @intrinsic
     def update_apart(typingctx, acc, a, lda, b, ldb):
         return tile(tile, intp, intp, intp, intp), lambda context, builder, sig, args: multiply(builder, *args)
+
+    @intrinsic
+    def negate(typingctx, acc):
+        def codegen(context, builder, sig, args):
+            acc = args[0]
+            for k in range(rows * cols):
+                acc = builder.insert_value(acc, builder.fneg(builder.extract_value(acc, k)), k)
+            return acc
+
+        return tile(tile), codegen
+
+    @intrinsic
+    def beside(typingctx, acc, other):
+        wide = TileType(rows, cols, 2 * lanes)
+
+        def codegen(context, builder, sig, args):
+            result = ir.Constant(ir.ArrayType(llvm_type(2 * lanes), rows * cols), ir.Undefined)
+            for k in range(rows * cols):
+                lower, upper = (builder.extract_value(x, k) for x in args)
+                result = builder.insert_value(result, shuffle_ir(builder, lower, upper, list(range(2 * lanes))), k)
+            return result
+
+        return wide(tile, tile), codegen
 
     @intrinsic
     def affine(typingctx, acc, x, y):
@@ -233,6 +260,9 @@ def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
         update_apart=update_apart,
         add_vectors=add_vectors,
         requantize=requantize,
+        add=add_rows,
+        negate=negate,
+        beside=beside,
         affine=affine,
         finish=finish,
         store=store_tile,

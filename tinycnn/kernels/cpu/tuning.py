@@ -13,6 +13,9 @@ TILES: Mapping[str, tuple[tuple[int, int], ...]] = {
     "portable": ((6, 2), (12, 1), (4, 3)),
 }
 
+# Rows of the tiles of direct convolution whose strips are halved.
+HALVED_ROWS: Mapping[str, tuple[int, ...]] = {"avx512": (14,), "avx2": (), "portable": ()}
+
 # Rows of a tile from which its weights may come from L2 rather than L1.
 L2_ROWS = 12
 
@@ -61,6 +64,13 @@ IM2COL_TILES: Mapping[str, tuple[tuple[tuple[int, int], ...], tuple[tuple[int, i
     "avx512": (((14, 2), (14, 1), (25, 1), (7, 3)), ((14, 1), (25, 1))),
     "avx2": (((6, 2),), ((12, 1),)),
     "portable": (((6, 2),), ((12, 1),)),
+}
+
+# Register tiles of Strassen's products.
+STRASSEN_TILES: Mapping[str, tuple[tuple[int, int], ...]] = {
+    "avx512": ((14, 2), (14, 1), (25, 1)),
+    "avx2": ((6, 2),),
+    "portable": ((6, 2),),
 }
 
 # Register tiles of convolutions into the plain layout, as (channels, output rows), and the accumulators that it takes

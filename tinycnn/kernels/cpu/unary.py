@@ -14,8 +14,7 @@ from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.cpu.tuning import CHUNK
 from tinycnn.kernels.kernel import Kernel, Range, fields
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Ref, Request, blocked_size, can_block, lowers
-from tinycnn.ops import REGISTRY
-from tinycnn.ops.activation import Activation, _Elementwise
+from tinycnn.ops.activation import ELEMENTWISE, Activation
 
 FIELDS = fields("x:addr y:addr count act:code act_args:addr")
 
@@ -76,7 +75,7 @@ def elements(spec: TensorSpec, layout: Layout, lanes: int) -> int:
     return blocked_size(spec.dims, lanes) if layout == "blocked" else spec.size
 
 
-@lowers(*(kind for kind, op in REGISTRY.items() if issubclass(op, _Elementwise)))
+@lowers(*ELEMENTWISE)
 def lower(r: Request) -> Iterable[Choice]:
     x, isa = r.inputs[0], r.target
     variable = [spec for spec, value in zip(r.inputs, r.values, strict=True) if spec and value is None]

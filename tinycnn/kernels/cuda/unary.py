@@ -12,8 +12,7 @@ from tinycnn.kernels.cuda.launch import CudaKernel, cuda_kernel, over
 from tinycnn.kernels.cuda.tuning import transfer_s
 from tinycnn.kernels.kernel import Range
 from tinycnn.kernels.lowering import Choice, Emitter, Layout, Request, lowers
-from tinycnn.ops import REGISTRY
-from tinycnn.ops.activation import FUNCTIONS, _Elementwise
+from tinycnn.ops.activation import ELEMENTWISE, FUNCTIONS
 
 THREADS, EACH = 256, 4  # threads of a block, elements of a thread
 
@@ -53,7 +52,7 @@ def kernels(target: str) -> Iterable[CudaKernel]:
     return [unary(function, target) for function in FUNCTIONS]
 
 
-@lowers(*(kind for kind, op in REGISTRY.items() if issubclass(op, _Elementwise)), on="cuda")
+@lowers(*ELEMENTWISE, on="cuda")
 def lower(r: Request) -> Iterable[Choice]:
     x = r.inputs[0]
     variable = [spec for spec, value in zip(r.inputs, r.values, strict=True) if spec and value is None]

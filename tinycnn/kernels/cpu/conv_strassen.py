@@ -1,0 +1,324 @@
+"""1x1 convolution by one step of Strassen's algorithm: seven products of quarters where there are eight.
+
+    y = x w, x [pixels, ci], w [ci, co], each cut in the middle both ways
+
+The sums of quarters of x that are multiplied are formed a chunk of tiles at a time, in scratch of this thread's own,
+from zeros for pixels that are not there; those of w are packed once. Each product is added to the outputs that it
+belongs to while it is in registers, the last to an output with bias, residual and activation.
+
+Source: Strassen 1969, Numer. Math. 13, 354-356; fused as Huang et al. 2016, SC, "Strassen's Algorithm Reloaded".
+"""
+
+import functools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+
+from tinycnn.ir.memory import readable
+from tinycnn.kernels import convolution
+from tinycnn.kernels.convolution import ConvProblem
+from tinycnn.kernels.cpu import conv, cost, tuning
+from tinycnn.kernels.cpu.isa import ISAS
+from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
+from tinycnn.kernels.lowering import Choice, Emitter, Request, blocks, can_block, lowers
+
+FIELDS = fields(
+    "x:addr w:addr bias:addr res:addr y:addr act:code act_args:addr scratch:addr lo:f32 hi:f32 "
+    "items ksplits chunks chunk tiles kgroups cblocks half pixels plane ow row_step pixel_step scratch_bytes"
+)
+
+# How much faster than L2 outputs are, which the products of one column share: they are in L1.
+OUTPUTS_RATE = 3
+
+# Quarters of x and w, by pixels or input channels and by input or output channels, that a product multiplies the sums
+# of, with their signs.
+X = ((1, 0, 0, 1), (1, 0, 0, 0), (0, 0, 1, 1), (0, 0, 0, 1), (1, 1, 0, 0), (-1, 0, 1, 0), (0, 1, 0, -1))
+W = ((1, 0, 0, 1), (0, 1, 0, -1), (1, 0, 0, 0), (-1, 0, 1, 0), (0, 0, 0, 1), (1, 1, 0, 0), (0, 0, 1, 1))
+# The two quarters of y that it is added to, and how.
+NONE, SET, ADD, SUBTRACT, LAST = range(5)
+Y = (
+    ((0, SET), (3, SET)),
+    ((1, SET), (3, ADD)),
+    ((2, SET), (3, SUBTRACT)),
+    ((0, ADD), (2, LAST)),
+    ((0, SUBTRACT), (1, LAST)),
+    ((3, LAST), (0, NONE)),
+    ((0, LAST), (0, NONE)),
+)
+
+
+@functools.cache
+def kernel(isa: str, rows: int, cols: int, strided: bool) -> Kernel:
+    lanes = ISAS[isa].lanes
+    nr = cols * lanes
+
+    def build():
+        from tinycnn.kernels.cpu.simd import call, inline, jit, prefetch_l2, store, vectors
+        from tinycnn.kernels.cpu.tile import tiles
+
+        tile, v = tiles(rows, cols, lanes), vectors(lanes)
+        load, splat = v.load, v.splat
+        zeros, update, finish, add, negate = tile.zeros, tile.update, tile.finish, tile.add, tile.negate
+        vec, nr_bytes = 4 * lanes, 4 * nr
+        products, targets = len(X), Y
+
+        @inline
+        def place(pixel, ow, row_step, pixel_step):
+            return pixel // ow * row_step + pixel % ow * pixel_step if strided else pixel * vec
+
+        @jit
+        def form_sums(x, to, first, count, cblocks, plane, half, pixels, ow, row_step, pixel_step):
+            """Of `count` tiles in each half from pixel `first` on."""
+            panel, zero, across = cblocks * count * rows * vec, splat(0.0), cblocks * plane
+            for cb in range(cblocks):
+                for p in range(first, first + count * rows):
+                    a11, a12, a21, a22 = zero, zero, zero, zero
+                    if p < pixels:
+                        a = x + cb * plane + place(p, ow, row_step, pixel_step)
+                        a11, a12 = load(a), load(a + across)
+                    if p + half < pixels:
+                        a = x + cb * plane + place(p + half, ow, row_step, pixel_step)
+                        a21, a22 = load(a), load(a + across)
+                    s = to + (cb * count * rows + p - first) * vec
+                    store(s, a11 + a22)
+                    store(s + panel, a11)
+                    store(s + 2 * panel, a21 + a22)
+                    store(s + 3 * panel, a22)
+                    store(s + 4 * panel, a11 + a12)
+                    store(s + 5 * panel, a21 - a11)
+                    store(s + 6 * panel, a12 - a22)
+
+        @inline
+        def accumulate(acc, a, column, b, cblocks, soon, ahead):
+            for cb in range(cblocks):
+                for c in range(lanes):
+                    acc = update(acc, a + cb * column + c * 4, vec, b)
+                    b += nr_bytes
+                    prefetch_l2(soon)
+                    soon += ahead
+            return acc
+
+        @inline
+        def put(acc, how, y, column, bias, res, lo, hi, act, act_args, valid):
+            if how == SET:
+                finish(acc, 0, 0, y, vec, column, -np.inf, np.inf, valid, cols)
+            elif how == ADD:
+                finish(acc, 0, y, y, vec, column, -np.inf, np.inf, valid, cols)
+            elif how == SUBTRACT:
+                finish(negate(acc), 0, y, y, vec, column, -np.inf, np.inf, valid, cols)
+            else:
+                finish(add(acc, y, vec, column, cols), bias, res, y, vec, column, lo, hi, valid, cols)
+                if act != 0:
+                    for j in range(cols):
+                        call(act, act_args, y + j * column, valid * lanes)
+
+        def conv_strassen(
+            x, w, bias, res, y, act, act_args, scratch, lo, hi,
+            items, ksplits, chunks, chunk, tiles, kgroups, cblocks, half, pixels, plane, ow, row_step, pixel_step,
+            scratch_bytes, thread, threads,
+        ):  # fmt: skip
+            """cblocks and kgroups: of half the channels; tiles: of the first `half` pixels."""
+            column = pixels * vec
+            panel = cblocks * lanes * nr_bytes
+            mine = scratch + thread * scratch_bytes
+            for item in range(items * thread // threads, items * (thread + 1) // threads):
+                split, rest = item % ksplits, item // ksplits
+                n, first = rest // chunks, rest % chunks * chunk
+                count = min(chunk, tiles - first)
+                source = x + 2 * n * cblocks * plane
+                form_sums(source, mine, first * rows, count, cblocks, plane, half, pixels, ow, row_step, pixel_step)
+                for kg in range(kgroups * split // ksplits, kgroups * (split + 1) // ksplits):
+                    for i in range(products):
+                        b = w + (kg * products + i) * panel
+                        soon, ahead = b + panel, max(1, nr_bytes // count)
+                        for q in range(count):
+                            a = mine + (i * cblocks * count + q) * rows * vec
+                            acc = accumulate(zeros(), a, count * rows * vec, b, cblocks, soon, ahead)
+                            soon += cblocks * lanes * ahead
+                            for quarter, how in targets[i]:
+                                pixel = (first + q) * rows
+                                valid = min(rows, (half if quarter < 2 else pixels - half) - pixel)
+                                if how == NONE or valid <= 0:
+                                    continue
+                                block = (quarter % 2 * kgroups + kg) * cols
+                                at = (2 * n * kgroups * cols + block) * column + (pixel + quarter // 2 * half) * vec
+                                put(
+                                    acc, how, y + at, column, bias + block * vec if bias != 0 else 0,
+                                    res + at if res != 0 else 0, lo, hi, act, act_args, valid,
+                                )  # fmt: skip
+
+        return conv_strassen
+
+    name = f"conv_strassen{'_strided' if strided else ''}_f32_nchw{lanes}c_{rows}x{cols}__{isa}"
+    return Kernel(name, FIELDS, build, functools.partial(ranges, rows, cols, lanes, strided), isa)
+
+
+def ranges(rows: int, cols: int, lanes: int, strided: bool, a: SimpleNamespace) -> Iterable[Range]:
+    vector = 4 * lanes
+    require_positive(a, "ksplits chunks chunk tiles pixels ow")
+    images = a.items // (a.ksplits * a.chunks)
+    require(a.items == images * a.ksplits * a.chunks, "items are not all chunks of all images")
+    require((a.chunks - 1) * a.chunk < a.tiles, "a chunk has no tiles")
+    require(a.half <= a.pixels <= 2 * a.half and (a.tiles - 1) * rows < a.half, "tiles lie outside of the pixels")
+    require(a.ksplits <= max(1, a.kgroups), "a split has no channels")
+    require(len(X) * a.cblocks * min(a.chunk, a.tiles) * rows * vector <= a.scratch_bytes, "the scratch is too small")
+    last = (a.pixels - 1) // a.ow * a.row_step + (min(a.pixels, a.ow) - 1) * a.pixel_step + vector
+    require((last if strided else a.pixels * vector) <= a.plane, "pixels lie outside of the input")
+    beyond = (a.half + a.tiles * rows - a.pixels) * vector
+    y_bytes = images * 2 * a.kgroups * cols * a.pixels * vector
+    yield Range("x", 0, images * 2 * a.cblocks * a.plane)
+    yield Range("w", 0, len(X) * a.kgroups * a.cblocks * lanes * 4 * cols * lanes)
+    yield Range("y", 0, y_bytes + beyond)
+    yield Range("y", 0, y_bytes, writes=True)
+    yield Range("scratch", 0, a.scratch_bytes, writes=True, per_thread=True)
+    if a.bias:
+        yield Range("bias", 0, 2 * a.kgroups * cols * vector)
+    if a.res:
+        yield Range("res", 0, y_bytes + beyond)
+    if a.act_args:
+        yield Range("act_args", 0, 16)
+
+
+def kernels(isa: str) -> Iterable[Kernel]:
+    return [kernel(isa, *tile, strided) for tile in tuning.STRASSEN_TILES[isa] for strided in (False, True)]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How register tiles cover both halves of the pixels, `chunk` of each at a time."""
+
+    p: ConvProblem
+    isa: str
+    rows: int
+    cols: int
+    threads: int
+
+    @property
+    def lanes(self) -> int:
+        return ISAS[self.isa].lanes
+
+    @property
+    def pixels(self) -> int:
+        return self.p.oh * self.p.ow
+
+    @property
+    def half(self) -> int:
+        return -(-self.pixels // 2)
+
+    @property
+    def tiles(self) -> int:
+        """Of half the pixels."""
+        return -(-self.half // self.rows)
+
+    @property
+    def cblocks(self) -> int:
+        """Of half the input channels."""
+        return blocks(self.p.ci, self.lanes) // 2
+
+    @property
+    def kgroups(self) -> int:
+        """Of half the output channels."""
+        return blocks(self.p.co, self.lanes) // 2 // self.cols
+
+    @property
+    def chunk(self) -> int:
+        per_tile = len(X) * self.rows * self.p.ci // 2 * 4
+        most = max(1, cost.caches().l2_bytes // per_tile)
+        return cost.even_size(self.tiles, most, self.p.n, self.threads)
+
+    @property
+    def ksplits(self) -> int:
+        return min(self.kgroups, 2 * self.threads) if self.busiest(1) > cost.UNEVEN else 1
+
+    def busiest(self, ksplits: int) -> float:
+        return cost.busiest(self.tiles, self.chunk, self.p.n, ksplits, self.threads)
+
+    @property
+    def chunks(self) -> int:
+        return -(-self.tiles // self.chunk)
+
+    @property
+    def scratch_bytes(self) -> int:
+        return len(X) * self.cblocks * self.chunk * self.rows * self.lanes * 4
+
+    @property
+    def w_bytes(self) -> int:
+        return len(X) * self.p.ci * self.p.co
+
+    @property
+    def macs(self) -> int:
+        """Of the products, in whole register tiles."""
+        return self.p.n * self.tiles * self.rows * len(X) * self.p.ci * self.p.co // 4
+
+    @property
+    def time_s(self) -> float:
+        core, caches = cost.core(self.isa), cost.caches()
+        vectors = self.p.n * self.tiles * self.rows * 4 * self.lanes
+        sums = vectors * (7 + len(X)) * self.cblocks * self.ksplits
+        outputs = vectors * 2 * sum(how != NONE for to in Y for _, how in to) * self.kgroups * self.cols
+        moved = sums / caches.l2 + outputs / (OUTPUTS_RATE * caches.l2)
+        products = core.products_s(self.macs, (self.rows, self.cols))
+        streamed = cost.stream_s(self.w_bytes, self.p.n * self.chunks)
+        return cost.ROW_S + self.busiest(self.ksplits) * (moved + cost.overlap_s(products, streamed))
+
+    def pack(self, w: np.ndarray) -> np.ndarray:
+        """[co, ci, 1, 1] -> [kgroups][product][ci / 2][nr]."""
+        ci, co, nr = self.p.ci // 2, self.p.co // 2, self.cols * self.lanes
+        packed = readable((self.kgroups, len(W), ci, nr))
+        quarters = w.reshape(2, co, 2, ci).transpose(2, 0, 3, 1).reshape(4, ci, self.kgroups, nr)
+        for i, signs in enumerate(W):
+            total = sum(sign * q for sign, q in zip(signs, quarters, strict=True) if sign)
+            packed[:, i] = np.asarray(total).transpose(1, 0, 2)
+        return packed
+
+
+def emit(r: Request, plan: Plan, e: Emitter) -> None:
+    w, bias = convolution.weights(r)
+    e.row(
+        kernel(plan.isa, plan.rows, plan.cols, (plan.p.sh, plan.p.sw) != (1, 1)),
+        x=e.input(0),
+        w=e.weights(f"strassen {plan.cols} {plan.lanes}", lambda: plan.pack(w)),
+        bias=0 if bias is None else e.weights("bias", lambda: bias.astype(np.float32)),
+        res=e.input(3) if convolution.has_residual(r) else 0,
+        y=e.output(),
+        scratch=e.scratch(plan.scratch_bytes * plan.threads),
+        items=plan.p.n * plan.chunks * plan.ksplits,
+        ksplits=plan.ksplits,
+        chunks=plan.chunks,
+        chunk=plan.chunk,
+        tiles=plan.tiles,
+        kgroups=plan.kgroups,
+        cblocks=plan.cblocks,
+        half=plan.half,
+        pixels=plan.pixels,
+        plane=4 * plan.lanes * plan.p.h * plan.p.w,
+        ow=plan.p.ow,
+        row_step=4 * plan.lanes * plan.p.sh * plan.p.w,
+        pixel_step=4 * plan.lanes * plan.p.sw,
+        scratch_bytes=plan.scratch_bytes,
+        **conv.epilogue(e, r.op.activation, plan.isa),
+    )
+
+
+@lowers("Conv")
+def strassen(r: Request) -> Iterable[Choice]:
+    """For 1x1 kernels without padding, between channels whose halves are whole columns of register tiles."""
+    p, lanes = convolution.problem(r), r.target.lanes
+    if p is None or not can_block(r.inputs[0]) or (p.kh, p.kw, p.g) != (1, 1, 1) or p.padded:
+        return
+    for rows, cols in tuning.STRASSEN_TILES[r.target.name]:
+        if p.ci % (2 * lanes) or p.co % (2 * lanes * cols) or p.oh * p.ow <= rows:
+            continue
+        plan = Plan(p, r.target.name, rows, cols, r.threads)
+        yield Choice(
+            "strassen",
+            conv.input_layouts(r, "blocked"),
+            "blocked",
+            plan.time_s,
+            f"{p.macs / plan.macs:.2f} times fewer multiply-adds, {rows}x{cols} tile, {plan.chunk} of a half at a time",
+            functools.partial(emit, r, plan),
+            macs=plan.macs,
+            variant=f"{rows}x{cols}",
+        )
