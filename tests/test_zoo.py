@@ -17,6 +17,7 @@ from PIL import Image
 
 import tinycnn
 from tests.interpreter import evaluate
+from tinycnn.kernels.cpu import isa
 from tinycnn.models import Preprocess, load_picture, read_mnist
 from tinycnn.runtime import executor_cpu
 
@@ -108,6 +109,14 @@ def test_answers_are_onnxruntimes(name: str) -> None:
     assert (meta.producer_name, meta.graph_name, meta.domain) == (told.producer_name, told.graph_name, told.domain)
     assert meta.description == told.description
     assert meta.custom_metadata_map == told.custom_metadata_map
+
+
+@pytest.mark.skipif(not isa.current().multiplies_bytes, reason="this processor does not multiply bytes")
+@pytest.mark.parametrize("name", ["mobilenetv2-12-qdq_pf", "shufflenet-v2-12-int8"])
+def test_quantised_networks_multiply_bytes(name: str) -> None:
+    graph, _ = session(name).network.divide({key: x.shape for key, x in feeds(name).items()})
+    operators = {node.kind for node in graph.nodes}
+    assert {"IntegerConv", "IntegerGemm"} <= operators and operators.isdisjoint({"Conv", "Gemm", "MatMul"})
 
 
 def test_small_scores_are_right_where_onnxruntimes_are_not() -> None:

@@ -125,6 +125,28 @@ def grouped() -> Graph:
     )  # fmt: skip
 
 
+def integers() -> Graph:
+    """What processors that multiply bytes do so: inputs that are plain and blocked, groups of one channel, matrices."""
+    quantize = Activation("quantize", -128, 127)
+    fields = {"pads": (1, 1, 1, 1), "activation": quantize}
+    return chain(
+        (2, 5, 8, 11),
+        node("Clip", "x low high", "whole"),
+        node("IntegerConv", "whole w b f", "strided", strides=(2, 2), **fields),
+        node("IntegerConv", "strided d - f", "depthwise", group=40, **fields),
+        node("IntegerConv", "depthwise p b f", "pointwise", scale=0.5, activation=quantize),
+        node("GlobalMaxPool", "pointwise", "most"),
+        node("Flatten", "most", "flat"),
+        node("IntegerGemm", "flat m - half", "y", activation=quantize),
+        w=whole(40, 5, 3, 3), b=whole(40), d=whole(40, 1, 3, 3), p=whole(40, 40, 1, 1), f=np.abs(normal(40)),
+        m=whole(40, 141), half=np.float32([0.5]), low=np.float32(-128), high=np.float32(127),
+    )  # fmt: skip
+
+
+def whole(*shape: int) -> np.ndarray:
+    return rng.integers(-128, 128, shape).astype(np.float32)
+
+
 def pixels() -> Graph:
     """Few channels in long rows."""
     return chain(
@@ -198,3 +220,5 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
     "upwards": lambda: program(upwards()),
     "products": lambda: program(products()),
 }
+if isa.current().multiplies_bytes:
+    PROGRAMS["integers"] = lambda: program(integers())

@@ -53,7 +53,7 @@ def steps(values: tuple[int, ...], counts: tuple[int, int]) -> tuple[int, int]:
 
 
 def problem(r: Request) -> ConvProblem | None:
-    """The problem of a Conv request; None unless f32, 1-d or 2-d, with constant weights and bias."""
+    """The problem of a Conv or IntegerConv request; None unless f32, 1-d or 2-d, with constant weights and bias."""
     x, w, y, op = r.inputs[0], r.values[1], r.outputs[0], r.op
     if x is None or w is None or x.dtype != np.float32 or w.dtype != np.float32 or x.rank not in (3, 4):
         return None
@@ -82,7 +82,7 @@ def weights(r: Request) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def has_residual(r: Request) -> bool:
-    return len(r.inputs) > 3 and r.inputs[3] is not None
+    return r.node.kind == "Conv" and len(r.inputs) > 3 and r.inputs[3] is not None
 
 
 def transposed_problem(r: Request) -> ConvProblem | None:

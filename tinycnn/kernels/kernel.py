@@ -1,7 +1,7 @@
 """What a kernel is to everybody else: a name, the integers of its row, and the memory that they let it touch."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -57,6 +57,7 @@ class Kernel:
              or raises ValueError for those that the kernel cannot take: see `require`. In place of a table's address it
              gets what lies there, i64 [any]; the kernel may read as much of it as `ranges` does
     target   key of the instruction set in `isa.TARGETS` that it is compiled for
+    features LLVM's names of what it needs beyond that
     """
 
     name: str
@@ -64,6 +65,7 @@ class Kernel:
     build: Callable[[], Callable[..., Any]]
     ranges: Callable[[SimpleNamespace], Iterable[Range]]
     target: str
+    features: str = field(default="", kw_only=True)
 
     @property
     def is_routine(self) -> bool:

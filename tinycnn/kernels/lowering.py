@@ -30,6 +30,7 @@ class Target(Protocol):
     lanes        the channel block of the blocked layout
     overread     bytes behind a buffer that kernels may read, as OVERREAD says
     owns_inputs  whether a feed is a copy, which may be overwritten once it is read
+    multiplies_bytes  whether it has kernels for IntegerConv and IntegerGemm
     """
 
     @property
@@ -46,6 +47,9 @@ class Target(Protocol):
 
     @property
     def owns_inputs(self) -> bool: ...
+
+    @property
+    def multiplies_bytes(self) -> bool: ...
 
 
 class Emitter(Protocol):

@@ -17,6 +17,7 @@ from tinycnn.passes.fuse_residual import fuse_residual
 from tinycnn.passes.keep_integers import keep_integers
 from tinycnn.passes.merge_matmul_add import merge_matmul_add
 from tinycnn.passes.merge_reshapes import merge_reshapes
+from tinycnn.passes.multiply_bytes import multiply_bytes
 from tinycnn.passes.recognise_clip import recognise_clip
 from tinycnn.passes.recognise_global_pool import recognise_global_pool
 from tinycnn.passes.recognise_scale_shift import recognise_scale_shift
@@ -54,6 +55,9 @@ BIND: tuple[Pass, ...] = (
     fuse_activation,
     fuse_residual,
 )
+
+# After that, where every target multiplies bytes.
+BYTES: tuple[Pass, ...] = (multiply_bytes,)
 
 
 @stage("optimise")

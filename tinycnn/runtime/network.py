@@ -179,6 +179,10 @@ class Network:
         self.settled = self.again is not None
         return self.plan({name: spec.dims for name, spec in inputs.items()})
 
+    @property
+    def multiplies_bytes(self) -> bool:
+        return all(o.target.multiplies_bytes for o in self.options)
+
     def whole(self) -> Graph:
         """The graph with its constants, which a settled network does not keep."""
         if self.released and self.again:
@@ -211,7 +215,8 @@ class Network:
 
     def divide(self, shapes: Mapping[str, Shape]) -> tuple[Graph, list[Part]]:
         """The graph for these input shapes, and what of it runs where. Raises ShapeError when they contradict it."""
-        graph = passes.run(bind(self.whole(), shapes), passes.BIND)
+        pipeline = (*passes.BIND, *passes.BYTES) if self.multiplies_bytes else passes.BIND
+        graph = passes.run(bind(self.whole(), shapes), pipeline)
         return graph, partition(graph, self.options)
 
     @stage("plan")

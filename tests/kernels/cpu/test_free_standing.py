@@ -52,12 +52,12 @@ def loops(assembly: str) -> Iterator[list[str]]:
 def fmas_and_spills(isa: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Patterns of lines that multiply and add, and of those that move a vector from or to the stack."""
     register = REGISTERS[isa]
-    fma = re.compile(rf"vfn?m(add|sub)\d+ps .*%{register}\d+$".replace(" ", r"\s+"))
+    fma = re.compile(rf"(vfn?m(add|sub)\d+ps|vpdpbusd) .*%{register}\d+$".replace(" ", r"\s+"))
     return fma, re.compile(rf"%rsp.*%{register}|%{register}.*%rsp")
 
 
 MICRO_KERNEL = re.compile(
-    r"(conv_direct|conv_im2col|conv_strassen|conv_winograd_f4x3|gemm)_.*_(\d+)x(\d+)__(avx512|avx2)"
+    r"(conv_bytes|conv_direct|conv_im2col|conv_strassen|conv_winograd_f4x3|gemm)_.*_(\d+)x(\d+)__(avx512|avx2)"
 )
 
 

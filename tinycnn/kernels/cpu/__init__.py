@@ -8,7 +8,7 @@ from types import ModuleType
 from tinycnn.kernels import modules_with_kernels
 from tinycnn.kernels.kernel import Kernel
 
-COMPILERS = frozenset({"simd", "sliding", "squares", "sync", "tile", "transforms", "vmath"})
+COMPILERS = frozenset({"simd", "sliding", "squares", "sync", "tile", "tile_bytes", "transforms", "vmath"})
 
 
 @functools.cache

@@ -26,6 +26,15 @@ def sizes(p: ConvProblem, names: str) -> dict[str, int]:
     return {name: getattr(p, "w" if name == "width" else name) for name in names.split()}
 
 
+def requantization(e: Emitter, r: Request, size: int) -> dict[str, Any]:
+    """Values of the fields `factor:addr lo:f32 hi:f32 scale:f32` for an IntegerConv or IntegerGemm; `size` factors,
+    zeros behind those of the channels."""
+    factor, limits, co = r.values[3], r.op.activation, r.outputs[0].dims[1]
+    assert factor is not None
+    each = e.weights(f"factor {size}", lambda: padded_bias(np.broadcast_to(factor.reshape(-1), co), size))
+    return {"factor": each, "lo": limits.alpha, "hi": limits.beta, "scale": r.op.scale}
+
+
 def epilogue(e: Emitter, activation: Activation | None, isa: str) -> dict[str, Any]:
     """Values of the fields `lo:f32 hi:f32 act:code act_args:addr` that every fusing kernel has.
 

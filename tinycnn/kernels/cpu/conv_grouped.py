@@ -22,7 +22,7 @@ from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_posit
 from tinycnn.kernels.lowering import Choice, Emitter, Request, blocks, can_block, lowers, to_blocked
 
 FIELDS = fields(
-    "x:addr w:addr bias:addr res:addr y:addr act:code act_args:addr lo:f32 hi:f32 "
+    "x:addr w:addr bias:addr res:addr factor:addr y:addr act:code act_args:addr lo:f32 hi:f32 scale:f32 "
     "planes cblocks h width oh ow kh kw sh sw dh dw pt:signed pl:signed"
 )
 
@@ -34,7 +34,7 @@ def kernel(isa: str, rows: int, taps: int, stride: int, group: int) -> Kernel:
     group: channels of one, a divisor of the lanes.
     """
     lanes = ISAS[isa].lanes
-    vector = 4 * lanes
+    vector, quantizes = 4 * lanes, bool(ISAS[isa].dot)
 
     def build():
         from tinycnn.kernels.cpu.simd import call, inline, jit
@@ -42,7 +42,8 @@ def kernel(isa: str, rows: int, taps: int, stride: int, group: int) -> Kernel:
         from tinycnn.kernels.cpu.tile import tiles
 
         tile, slide = tiles(rows, 1, lanes), sliding(rows, taps, max(stride, 1), group, lanes)
-        zeros, finish = tile.zeros, tile.finish
+        zeros, finish, store_valid = tile.zeros, tile.finish, tile.store_valid
+        add_vectors, requantize = tile.add_vectors, tile.requantize
         update, update_at_border, span = slide.update, slide.update_at_border, slide.span
 
         @inline
@@ -60,7 +61,7 @@ def kernel(isa: str, rows: int, taps: int, stride: int, group: int) -> Kernel:
             return acc
 
         @jit
-        def output_row(x, w, b, r, y, lo, hi, width, ow, first, last, kw, sw, dw, pl, ky_bytes, zero):
+        def output_row(x, w, b, r, f, y, lo, hi, scale, width, ow, first, last, kw, sw, dw, pl, ky_bytes, zero):
             """Kernel rows `first` to `last`, whose input rows lie ky_bytes apart from x on."""
             step, pace = (sw, sw) if stride == 0 else (stride, 1)
             for start in range(0, ow, rows):
@@ -70,11 +71,17 @@ def kernel(isa: str, rows: int, taps: int, stride: int, group: int) -> Kernel:
                     acc = kernel_row(
                         acc, x + ky * ky_bytes, w + ky * kw * group * vector, ox * step - pl, width, kw, pace, dw, zero
                     )
+                if quantizes and f != 0:
+                    if b != 0:
+                        acc = add_vectors(acc, b)
+                    acc = requantize(acc, f, lo, hi, scale)
+                    store_valid(acc, y + ox * vector, vector, 0, min(rows, ow - ox), 1)
+                    continue
                 residual = r + ox * vector if r != 0 else 0
                 finish(acc, b, residual, y + ox * vector, vector, 0, lo, hi, min(rows, ow - ox), 1)
 
         def conv_grouped(
-            x, w, bias, res, y, act, act_args, lo, hi,
+            x, w, bias, res, factor, y, act, act_args, lo, hi, scale,
             planes, cblocks, h, width, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, thread, threads,
         ):  # fmt: skip
             zero = w + cblocks * kh * kw * group * vector
@@ -93,7 +100,10 @@ def kernel(isa: str, rows: int, taps: int, stride: int, group: int) -> Kernel:
                 taps_at = w + block * kh * kw * group * vector
                 b = bias + block * vector if bias != 0 else 0
                 r = res + item * ow * vector if res != 0 else 0
-                output_row(source, taps_at, b, r, to, lo, hi, width, ow, first, last, kw, sw, dw, pl, dh * line, zero)
+                f = factor + block * vector if factor != 0 else 0
+                output_row(
+                    source, taps_at, b, r, f, to, lo, hi, scale, width, ow, first, last, kw, sw, dw, pl, dh * line, zero
+                )
                 if act != 0:
                     call(act, act_args, to, ow * lanes)
                 item += 1
@@ -123,6 +133,8 @@ def ranges(rows: int, taps: int, group: int, lanes: int, a: SimpleNamespace) -> 
         yield Range("bias", 0, a.cblocks * vector)
     if a.res:
         yield Range("res", 0, y_bytes + max(0, rows - a.ow) * vector)
+    if a.factor:
+        yield Range("factor", 0, a.cblocks * vector)
     if a.act_args:
         yield Range("act_args", 0, 16)
 
@@ -153,6 +165,10 @@ def emit(r: Request, p: ConvProblem, variant: tuple[int, int, int, int], e: Emit
     w, bias = convolution.weights(r)
     lanes = r.target.lanes
     cblocks = blocks(p.co, lanes)
+    if r.node.kind == "IntegerConv":
+        finish = {**conv.requantization(e, r, cblocks * lanes), "act": 0, "act_args": 0}
+    else:
+        finish = {**conv.epilogue(e, r.op.activation, r.target.name), "factor": 0, "scale": 1.0}
     e.row(
         kernel(r.target.name, *variant),
         x=e.input(0),
@@ -163,7 +179,7 @@ def emit(r: Request, p: ConvProblem, variant: tuple[int, int, int, int], e: Emit
         planes=p.n * cblocks,
         cblocks=cblocks,
         **conv.sizes(p, "h width oh ow kh kw sh sw dh dw pt pl"),
-        **conv.epilogue(e, r.op.activation, r.target.name),
+        **finish,
     )
 
 
@@ -176,11 +192,13 @@ def macs(p: ConvProblem, rows: int, lanes: int) -> int:
     return p.n * blocks(p.co, lanes) * lanes * kernel_rows * p.kw * (p.ci // p.g) * -(-p.ow // rows) * rows
 
 
-@lowers("Conv")
+@lowers("Conv", "IntegerConv")
 def grouped(r: Request) -> Iterable[Choice]:
     """As many filters a group as it has channels; all else is left to the convolutions by matrix products."""
     p = convolution.problem(r)
     if p is None or not can_block(r.inputs[0]) or p.ci != p.co:
+        return
+    if r.node.kind == "IntegerConv" and not r.target.multiplies_bytes:
         return
     isa, lanes, group = r.target.name, r.target.lanes, p.ci // p.g
     if group not in tuning.GROUPED_WINDOWS or lanes % group or p.g == 1 < group:

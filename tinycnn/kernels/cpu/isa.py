@@ -23,6 +23,7 @@ class Isa:
     cpu        LLVM's name of the processor to schedule for; "" is the host's baseline
     features   LLVM's names of the features beyond that baseline
     needs      flags that the processor must have, as LLVM names them
+    dot        flags of what multiplies bytes and adds up 32-bit integers, which it need not have; empty: nothing does
     """
 
     name: str
@@ -31,14 +32,19 @@ class Isa:
     cpu: str = ""
     features: str = ""
     needs: frozenset[str] = frozenset()
+    dot: frozenset[str] = frozenset()
     platform: ClassVar[Platform] = "cpu"
     overread: ClassVar[int] = OVERREAD
     owns_inputs: ClassVar[bool] = True
 
+    @property
+    def multiplies_bytes(self) -> bool:
+        return bool(self.dot) and self.dot <= host_features()
+
 
 AVX512 = frozenset({"avx512f", "avx512vl", "avx512bw", "avx512dq", "fma"})
 ISAS: Mapping[str, Isa] = {
-    "avx512": Isa("avx512", 16, 32, "skylake-avx512", "-prefer-256-bit", AVX512),
+    "avx512": Isa("avx512", 16, 32, "skylake-avx512", "-prefer-256-bit", AVX512, frozenset({"avx512vnni"})),
     "avx2": Isa("avx2", 8, 16, "haswell", "", frozenset({"avx2", "fma"})),
     "portable": Isa("portable", 4, 16 if platform.machine() in ("x86_64", "AMD64") else 32),
 }
@@ -57,7 +63,7 @@ def host_features() -> frozenset[str]:
     """Flags of this processor, as LLVM names them."""
     flags = re.search(r"^flags\s*:(.*)$", cpuinfo(), re.M)
     if flags:
-        return frozenset(flags[1].split())
+        return frozenset(flag.replace("avx512_", "avx512") for flag in flags[1].split())
     import llvmlite.binding as llvm
 
     return frozenset(name for name, present in llvm.get_host_cpu_features().items() if present)

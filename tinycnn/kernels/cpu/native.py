@@ -11,6 +11,7 @@ import platform
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,15 @@ loaded: list[Any] = []
 version = functools.cache(metadata.version)
 
 
+def instruction_set(kernel: Kernel) -> Isa:
+    """What the kernel is compiled for."""
+    isa = ISAS[kernel.target]
+    return replace(isa, features=f"{isa.features},{kernel.features}") if kernel.features else isa
+
+
 def digest(kernel: Kernel) -> str:
     """Changes whenever the object would: sources, compilers, instruction set."""
-    isa = ISAS[kernel.target]
+    isa = instruction_set(kernel)
     layout = (HERE / "image.py").read_bytes()
     key = (isa.cpu, isa.features, platform.machine(), version("numba"), version("llvmlite"), layout)
     return cache.digest(kernel, HERE / "native.py", key)
@@ -109,7 +116,7 @@ def compile_ir(kernel: Kernel) -> Any:
     if found[:-2] != names:
         raise CompileError(f"{kernel.name}: its parameters {found[:-2]} are not its fields {names}")
     kinds = [types.float32 if f.kind == "f32" else types.intp for f in kernel.fields]
-    machine = target_machine(ISAS[kernel.target])
+    machine = target_machine(instruction_set(kernel))
     with optimising_for(machine):
         dispatcher = njit(types.void(*kinds, types.intp, types.intp), **BARE)(function)
     result = dispatcher.overloads[dispatcher.signatures[0]]
@@ -131,7 +138,7 @@ def compile_ir(kernel: Kernel) -> Any:
 
 
 def assembly(kernel: Kernel) -> str:
-    return str(target_machine(ISAS[kernel.target]).emit_assembly(compile_ir(kernel)))
+    return str(target_machine(instruction_set(kernel)).emit_assembly(compile_ir(kernel)))
 
 
 def load(kernel: Kernel, data: bytes) -> int:
@@ -158,7 +165,7 @@ def linked(kernel: Kernel, data: bytes) -> int:
 
 def emitted(kernel: Kernel) -> bytes:
     """The kernel's object file."""
-    return bytes(target_machine(ISAS[kernel.target]).emit_object(compile_ir(kernel)))
+    return bytes(target_machine(instruction_set(kernel)).emit_object(compile_ir(kernel)))
 
 
 def machine_code(kernel: Kernel) -> bytes:

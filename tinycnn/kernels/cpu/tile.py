@@ -14,6 +14,7 @@ from tinycnn.kernels.cpu.simd import (
     fma_ir,
     inline,
     intp,
+    llvm_call,
     llvm_type,
     load_ir,
     offset_ir,
@@ -47,10 +48,16 @@ def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
                                   clamp(tile + bias + r, lo, hi) to c: `valid` rows, `row` bytes apart, of `valid_cols`
                                   vectors, `col` bytes apart; r has the same strides and is read for all rows; bias
                                   holds cols vectors; 0: no bias, no r
+    requantize(tile, factor, lo, hi, scale)
+                                  clamp(round(tile * factor), lo, hi) * scale, halves to even; factor: address of cols
+                                  vectors
+    add_vectors(tile, bias)       plus cols vectors
     add(tile, r, row, col, valid_cols)
                                   tile + r; negate(tile): -tile
     beside(tile, other)           a tile of 2 * lanes, from two of one column
     affine(tile, x, y)            tile * x + y, element by element; x, y: address of one vector
+    store_valid(tile, c, row, col, valid, valid_cols)
+                                  as it is, so much of it
     store(tile, c, row, col)      the whole tile as it is; load(c, row, col) brings it back
     """
     tile, kind = TileType(rows, cols, lanes), llvm_type(lanes)
@@ -112,6 +119,35 @@ def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
             return acc
 
         return tile(tile, intp, intp), codegen
+
+    def quantized(builder: Any, acc: Any, factor: Any, lo: Any, hi: Any) -> Any:
+        lo, hi = (splat_ir(builder, x, lanes) for x in (lo, hi))
+        for j in range(cols):
+            by = load_ir(builder, offset_ir(builder, factor, ir.Constant(I64, 4 * lanes), j), kind)
+            for k in range(j, rows * cols, cols):
+                x = builder.fmul(builder.extract_value(acc, k), by)
+                x = llvm_call(builder, f"llvm.rint.v{lanes}f32", kind, [x])
+                x = builder.select(builder.fcmp_ordered(">", lo, x), lo, x)
+                acc = builder.insert_value(acc, builder.select(builder.fcmp_ordered("<", hi, x), hi, x), k)
+        return acc
+
+    @intrinsic
+    def requantize(typingctx, acc, factor, lo, hi, scale):
+        def codegen(context, builder, sig, args):
+            acc, factor, lo, hi, scale = args
+            acc = other = quantized(builder, acc, factor, lo, hi)
+            before = builder.block
+            with builder.if_then(builder.fcmp_ordered("!=", scale, ir.Constant(F32, 1.0))):
+                by = splat_ir(builder, scale, lanes)
+                for k in range(rows * cols):
+                    other = builder.insert_value(other, builder.fmul(builder.extract_value(acc, k), by), k)
+                inside = builder.block
+            phi = builder.phi(acc.type)
+            phi.add_incoming(acc, before)
+            phi.add_incoming(other, inside)
+            return phi
+
+        return tile(tile, intp, f32, f32, f32), codegen
 
     @intrinsic
     def add_vectors(typingctx, acc, bias):
@@ -188,16 +224,19 @@ def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
     store_all, store_some = storer(False), storer(True)
 
     @inline
+    def store_valid(acc, c, row, col, valid, valid_cols):
+        if valid == rows and valid_cols == cols:
+            store_all(acc, c, row, col, valid, valid_cols)
+        else:
+            store_some(acc, c, row, col, valid, valid_cols)
+
+    @inline
     def finish(acc, bias, r, c, row, col, lo, hi, valid, valid_cols):
         if bias != 0:
             acc = add_vectors(acc, bias)
         if r != 0:
             acc = add_rows(acc, r, row, col, valid_cols)
-        acc = clamp(acc, lo, hi)
-        if valid == rows and valid_cols == cols:
-            store_all(acc, c, row, col, valid, valid_cols)
-        else:
-            store_some(acc, c, row, col, valid, valid_cols)
+        store_valid(clamp(acc, lo, hi), c, row, col, valid, valid_cols)
 
     @intrinsic
     def load_tile(typingctx, c, row, col):
@@ -219,12 +258,15 @@ def tiles(rows: int, cols: int, lanes: int) -> SimpleNamespace:
         zeros=zeros,
         update=update,
         update_apart=update_apart,
+        add_vectors=add_vectors,
+        requantize=requantize,
         add=add_rows,
         negate=negate,
         beside=beside,
         affine=affine,
         finish=finish,
         store=store_tile,
+        store_valid=store_valid,
         load=load_tile,
         rows=rows,
         cols=cols,

@@ -26,6 +26,7 @@ class Device:
     lanes: ClassVar[int] = 1
     overread: ClassVar[int] = 0
     owns_inputs: ClassVar[bool] = False
+    multiplies_bytes: ClassVar[bool] = False
 
     capability: int
     multiprocessors: int = 132
