@@ -21,6 +21,7 @@ from tinycnn.kernels import convolution
 from tinycnn.kernels.convolution import ConvProblem
 from tinycnn.kernels.cpu import conv, cost, tuning
 from tinycnn.kernels.cpu.isa import ISAS
+from tinycnn.kernels.cpu.panels import panels
 from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Request, blocks, can_block, lowers
 
@@ -267,10 +268,11 @@ class Plan:
         """[co, ci, 1, 1] -> [kgroups][product][ci / 2][nr]."""
         ci, co, nr = self.p.ci // 2, self.p.co // 2, self.cols * self.lanes
         packed = readable((self.kgroups, len(W), ci, nr))
-        quarters = w.reshape(2, co, 2, ci).transpose(2, 0, 3, 1).reshape(4, ci, self.kgroups, nr)
+        halves = w.reshape(2, co, 2, ci)
+        quarters = [halves[k, :, c] for c in range(2) for k in range(2)]
         for i, signs in enumerate(W):
-            total = sum(sign * q for sign, q in zip(signs, quarters, strict=True) if sign)
-            packed[:, i] = np.asarray(total).transpose(1, 0, 2)
+            total = sum(sign * quarter for sign, quarter in zip(signs, quarters, strict=True) if sign)
+            panels(np.asarray(total), nr, packed[:, i])
         return packed
 
 
