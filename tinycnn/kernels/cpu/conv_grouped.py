@@ -199,7 +199,7 @@ def grouped(r: Request) -> Iterable[Choice]:
     p = convolution.problem(r)
     if p is None or not can_block(r.inputs[0]) or p.ci != p.co:
         return
-    if r.node.kind == "IntegerConv" and not r.target.multiplies_bytes:
+    if r.node.kind == "IntegerConv" and (not r.target.multiplies_bytes or r.values[3] is None):
         return
     isa, lanes, group = r.target.name, r.target.lanes, p.ci // p.g
     if group not in tuning.GROUPED_WINDOWS or lanes % group or p.g == 1 < group:
