@@ -12,6 +12,7 @@ import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 import tinycnn
+from tests.interpreter import evaluate
 from tests.numerics import ROUNDING, assert_close
 from tests.planner.programs import chain, convolutions, node, normal
 from tests.runtime.sessions import feed, session
@@ -194,6 +195,19 @@ def test_constants_that_follow_from_the_shape_are_those_of_each_shape() -> None:
     for width in (4, 6, 4, 9, 1, 6):
         y, z = session.run(None, {"x": np.ones((1, 3, 2, width), np.float32)})
         assert (y == 1 + width).all() and (z == 3 * width).all()
+
+
+@pytest.mark.parametrize("outputs", [("size",), ("w",), ("size", "w"), ("w", "y"), ("y", "size")])
+def test_constants_are_results(outputs: tuple[str, ...]) -> None:
+    """Of a weight, and of what follows from the only shape there is; `y` has to be computed beside them."""
+    nodes = [node("Shape", "x", "size"), node("Conv", "x w", "y")]
+    graph = chain((1, 3, 4, 5), *nodes, w=np.ones((2, 3, 1, 1), np.float32)).replace(outputs=outputs)
+    x = np.arange(60, dtype=np.float32).reshape(1, 3, 4, 5)
+    wanted = evaluate(graph, {"x": x})
+    model = tinycnn.InferenceSession(graph)
+    for _ in range(2):
+        for name, found in zip(outputs, model.run(None, {"x": x}), strict=True):
+            np.testing.assert_array_equal(found, wanted[name])
 
 
 def test_a_bounded_number_of_choices_of_outputs() -> None:

@@ -29,6 +29,7 @@ ALGORITHMS = (
     "depthwise",
     "grouped",
     "plain",
+    "bytes",
 )
 NETWORKS_KEPT = 8
 MOST_THREADS = 1024

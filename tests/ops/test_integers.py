@@ -82,6 +82,8 @@ def test_refusals_of_matrices():
     a, b, one = TensorSpec.f32(2, 3), TensorSpec.f32(3, 5), TensorSpec.f32()
     quantize = Activation("quantize", -128, 127)
     assert IntegerGemm(activation=quantize).infer([a, b, None, one], [None] * 4) == (TensorSpec.f32(2, 5),)
+    with pytest.raises(ShapeError, match="c is float32"):
+        IntegerGemm(activation=quantize).infer([a, b, TensorSpec.f32(2, 1), one], [None] * 4)
     for op, factor, what in [
         (IntegerGemm(), one, "activation is None"),
         (IntegerGemm(alpha=2, activation=quantize), one, "must be 1"),

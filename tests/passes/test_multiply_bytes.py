@@ -18,6 +18,7 @@ from tinycnn.ops.gemm import Gemm
 from tinycnn.ops.matmul import MatMul
 from tinycnn.ops.max_pool import MaxPool
 from tinycnn.ops.mul import Mul
+from tinycnn.ops.slice import Slice
 from tinycnn.passes.multiply_bytes import multiply_bytes
 
 RANDOM = np.random.default_rng(4)
@@ -32,6 +33,7 @@ CONSTANTS = {
     "bd": np.float32([2**31, 9, -(2**31), 7, 0]),
     "fd": np.float32([1e-12, 2**-9, 1e-11, 2**-8, 2**-6]).reshape(5, 1, 1),
     "bb": np.full(5, 2**31, np.float32), "d33": np.ones((3, 1, 33, 33), np.float32),
+    "d1": np.ones((1, 1, 33, 33), np.float32),
 }  # fmt: skip
 MATRICES = {
     "v": RANDOM.integers(-128, 128, (105, 7)).astype(np.float32), "c": np.float32([9, -8, 7, -6, 5, -4, 3]),
@@ -133,15 +135,19 @@ def test_the_next_convolution_reads_what_this_one_quantises() -> None:
         ([X, ("a", Conv(), "i w bb"), CONV[2]], "y"),
         ([X, ("c", Concat(1), "i x"), ("a", Conv(), "c w6"), CONV[2]], "y"),
         ([*CONV[:2], ("e", Conv(), "x w"), ("y", Mul(QUANTIZE), "a e")], "y"),
+        ([*CONV[:2], ("y", Mul(QUANTIZE), "a f5")], "y"),
         ([X, ("a", Conv(group=3, pads=(16, 16, 16, 16)), "i d33"), ("y", Mul(QUANTIZE), "a f")], "y"),
+        ([X, ("k", Slice(), "i zero one one"), ("a", Conv(pads=(16, 16, 16, 16)), "k d1"), CONV[2]], "y"),
     ],
     ids=[
         "the sum is an output", "input of floats", "input not quantised", "too wide a range", "a range without zero",
         "not quantised again", "a negative factor", "a factor for each column", "relu6", "weights that are no integers",
         "weights of nine bits", "a bias that is no integer", "a bias too large", "joined with floats",
-        "a factor that is computed", "sums that f32 may round",
+        "a factor that is computed", "a factor of more axes", "sums that f32 may round",
+        "sums of one channel that f32 may round",
     ],
 )  # fmt: skip
 def test_refusals(lines: list[Line], outputs: str) -> None:
-    before = graph(lines, outputs, u4=np.full(4, 0.5, np.float32))
+    more = {"zero": np.int64([0]), "one": np.int64([1]), "f5": np.full((1, 1, 1, 1, 1), 2**-8, np.float32)}
+    before = graph(lines, outputs, u4=np.full(4, 0.5, np.float32), **more)
     assert multiply_bytes(before) is before

@@ -5,9 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.planner import programs
 from tests.planner.requests import SHAPES, convolution
 from tinycnn.errors import OptionError
-from tinycnn.planner.select import Selection, select
+from tinycnn.kernels.cpu import isa
+from tinycnn.planner.lower import Options, choose
+from tinycnn.planner.select import Selection, offers, select
+from tinycnn.session import ALGORITHMS
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -32,6 +36,17 @@ def test_a_wish_that_cannot_be_followed() -> None:
     assert choice and choice.algorithm != "winograd_f4x3"
     with pytest.raises(OptionError, match="direct"):
         select(r, {r.node.name: "winograd_f4x3"})
+
+
+GRAPHS = (programs.convolutions, programs.square, programs.grouped, programs.pixels, programs.strided, programs.halves)
+
+
+@pytest.mark.parametrize("make", [*GRAPHS, programs.integers], ids=lambda f: f.__name__)
+def test_what_a_refused_wish_is_told_may_be_asked_for(make) -> None:
+    if make is programs.integers and not isa.current().multiplies_bytes:
+        pytest.skip("this processor does not multiply bytes")
+    offered = [offers(r) for r, _ in choose(make(), Options(isa.current(), 1)) if "Conv" in r.node.kind]
+    assert offered and {choice.algorithm for choices in offered for choice in choices} <= {*ALGORITHMS}
 
 
 def test_the_runner_up_is_told() -> None:

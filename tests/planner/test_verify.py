@@ -9,6 +9,7 @@ import signal
 import traceback
 from collections.abc import Iterable, Iterator
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from tinycnn.ir.memory import OVERREAD
 from tinycnn.kernels.cpu import all_kernels, isa, limits, native
 from tinycnn.kernels.cpu.walk import walk
 from tinycnn.planner.program import Buffer, Program, decode, encode
-from tinycnn.planner.verify import verify
+from tinycnn.planner.verify import readable, verify
 from tinycnn.runtime.team import ENTRY
 
 SECONDS = 300  # before a child that hangs is ended
@@ -154,6 +155,28 @@ def test_a_port_outside_its_buffer_is_refused() -> None:
     for changes in ({"offset": 4}, {"offset": -4}, {"buffer": len(p.buffers)}, {"buffer": -1}):
         with pytest.raises(ProgramError, match=port.name):
             verify(changed(p, outputs=(dataclasses.replace(port, **changes),)))
+
+
+@pytest.mark.parametrize(
+    "name, algorithm, numbers",
+    [
+        ("integers", "conv_bytes", {"h": 1 << 39, "width": 1 << 25}),
+        ("integers", "conv_bytes", {"oh": 1 << 39, "ow": 1 << 25}),
+        ("depthwise", "conv_depthwise", {"oh": 1 << 24, "sh": 1 << 39}),
+        ("depthwise", "conv_depthwise", {"ow": 1 << 24, "sw": 1 << 39}),
+    ],
+)
+def test_numbers_whose_product_no_address_holds_are_refused(name: str, algorithm: str, numbers: dict[str, int]) -> None:
+    """Though each alone may be so large."""
+    if name not in PROGRAMS:
+        pytest.skip("this processor does not multiply bytes")
+    p = sample(name)
+    kernels = [p.kernels[row.kernel] for row in p.rows]
+    number = next(i for i, kernel in enumerate(kernels) if kernel.name.startswith(algorithm))
+    values = readable(p, p.rows[number], "")
+    assert list(kernels[number].ranges(values))
+    with pytest.raises(ValueError, match="beyond all addresses"):
+        list(kernels[number].ranges(SimpleNamespace(**{**vars(values), **numbers})))
 
 
 def mutations(program: Program, kind: str, value: int) -> set[int]:

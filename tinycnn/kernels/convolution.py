@@ -38,6 +38,12 @@ class ConvProblem:
     def padded(self) -> bool:
         return any((self.pt, self.pl, self.pb, self.pr))
 
+    @property
+    def pixelwise(self) -> bool:
+        """Whether each output pixel is of the input pixel at its place: a 1x1 kernel that neither skips nor pads any. A
+        stride as long as a row skips pixels though `steps` makes it one."""
+        return (self.kh, self.kw, self.oh, self.ow) == (1, 1, self.h, self.w) and not self.padded
+
 
 def pair(values: tuple[int, ...], default: int) -> tuple[int, int]:
     """Per-axis attribute (h, w) of a 1-d or 2-d operator."""

@@ -38,6 +38,9 @@ class IntegerGemm(Gemm):
             raise ShapeError(f"IntegerGemm: its activation is {self.activation}, not quantize(lo, hi)")
         if (self.alpha, self.beta, self.transA) != (1, 1, 0):
             raise ShapeError("IntegerGemm: alpha and beta must be 1, transA 0")
+        c = inputs[2] if len(inputs) > 2 else None
+        if c is not None and c.size > 1 and c.dims[-1] != c.size:
+            raise ShapeError(f"IntegerGemm: c is {c}, not one number or one for each column")
         if found and (factor is None or factor.size not in (1, found[0].dims[1])):
             raise ShapeError(f"IntegerGemm: factor is {factor}, not one number or one for each column")
         return found

@@ -98,14 +98,14 @@ class Product:
 def product_of(edit: Rewriter, node: Node) -> Product | None:
     """A node as a product by constant weights, if kernels may multiply it by bytes."""
     x, w = edit.specs.get(edit.name(node.inputs[0])), edit.constant((*node.inputs, "")[1])
-    if x is None or w is None or w.dtype != np.float32 or not w.size or any(node.inputs[3:]):
+    if x is None or not x.is_static or w is None or w.dtype != np.float32 or not w.size or any(node.inputs[3:]):
         return None
     if type(node.op) is Conv and x.rank in (3, 4):
-        shape, depthwise = (w.shape[0], *[1] * (w.ndim - 2)), w.shape[1] == 1
+        shape = w.shape[0], *[1] * (w.ndim - 2)
+        if node.op.group == x.dims[1] == w.shape[0]:
+            return Product(w, w.shape[0], w.size // w.shape[0], shape, 2**24)
         if node.op.group == 1:
             return Product(w, w.shape[0], w.size // w.shape[0], shape)
-        if depthwise and node.op.group == x.dims[1] == w.shape[0]:
-            return Product(w, w.shape[0], w.size // w.shape[0], shape, 2**24)
     if x.rank == w.ndim == 2 and (type(node.op) is MatMul or is_plain(node.op)):
         k, n = w.shape[::-1] if getattr(node.op, "transB", 0) else w.shape
         return Product(w, n, k, (n,))
@@ -126,7 +126,9 @@ def integer_product(edit: Rewriter, node: Node, product: Node, limits: dict[str,
     fused: Activation | None = getattr(product.op, "activation", None)
     if not low <= 0 <= high <= low + 255 or fused not in (None, RELU):
         return None
-    if factor is None or factor.dtype != np.float32 or not (factor.size == 1 or factor.shape == p.factor):
+    if factor is None or factor.dtype != np.float32 or factor.ndim > p.weights.ndim:
+        return None
+    if factor.size != 1 and factor.shape != p.factor:
         return None
     if not (factor > 0).all() or not sums_fit(edit, product, p, factor, max(-low, high)):
         return None

@@ -31,7 +31,8 @@ class LayerProfile:
     macs, gflops      multiply-adds by the operator's definition, which any algorithm is compared by
     executed_*        those that the algorithm does: Winograd's products, and all of a tile that the output cuts
     nbytes, gbs       inputs, packed weights and outputs, in the layouts that they have
-    peak_share        executed_gflops of the peak of as many cores as there are threads
+    peak_share        executed_gflops of the f32 peak of as many cores as there are threads; beyond 1, up to 4, for
+                      products of bytes
     bandwidth_share   gbs of what the threads read from memory at most; beyond 1 for what a cache holds
     """
 

@@ -222,7 +222,8 @@ class Network:
     @stage("plan")
     def make_plan(self, shapes: Mapping[str, Shape]) -> Plan:
         graph, found = self.divide(shapes)
-        spends = self.settled and all(isinstance(p, Stretch) and p.graph.outputs == graph.outputs for p in found)
+        whole = [isinstance(part, Stretch) and part.graph.outputs == graph.outputs for part in found]
+        spends = self.settled and whole == [True]
         if spends:
             graph = graph.replace(constants={})
         parts: list[Executor | Node | Network] = []

@@ -131,6 +131,12 @@ def test_no_number_counts_as_zero() -> None:
         np.testing.assert_array_equal(execute(r, choice, arrays)[0], reference)
 
 
+@pytest.mark.parametrize("case", [CASES[1], DEPTHWISE[1]], ids=str)
+def test_needs_a_factor_that_is_known(case: ConvCase) -> None:
+    r = request(SIGNED.op(case), SIGNED.arrays(case), [1, 2], "blocked", isa.ISAS["avx512"], 1)
+    assert choices(r) == []
+
+
 @pytest.mark.parametrize(
     "target",
     [isa.ISAS["avx2"], isa.ISAS["portable"], replace(isa.ISAS["avx512"], dot=frozenset())],

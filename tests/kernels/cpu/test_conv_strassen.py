@@ -16,6 +16,7 @@ HALVES = [
     ConvCase((3, 64, 5, 8), (128, 64, 1, 1), bias=False, activation=Activation("sigmoid")),
     ConvCase((1, 512, 20, 21), (64, 512, 1, 1)),
     ConvCase((2, 64, 15, 29), (64, 64, 1, 1), strides=(2, 3), residual=True),
+    ConvCase((1, 64, 30, 5), (64, 64, 1, 1), strides=(1, 5)),
     ConvCase((1, 32, 50), (32, 32, 1), activation=Activation("clamp", 0.0, 6.0)),
 ]
 

@@ -144,12 +144,13 @@ def test_a_full_disk_leaves_nothing_behind(folder: Path, monkeypatch: pytest.Mon
 
 
 def test_the_digest_follows_what_the_object_depends_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    digests = {native.digest(k) for k in (SUM, replace(SUM, name="other"), replace(SUM, fields=fields("to:addr a c")))}
+    changes = {"name": "other"}, {"fields": fields("to:addr a c")}, {"features": "+avx512vnni"}
+    digests = {native.digest(replace(SUM, **change)) for change in ({}, *changes)}
     monkeypatch.setattr(native, "version", lambda package: "0")
     digests.add(native.digest(SUM))
     monkeypatch.setattr(cache, "source", lambda platform, module: b"changed")
     digests.add(native.digest(SUM))
-    assert len(digests) == 5
+    assert len(digests) == 6
 
 
 def test_the_sources_behind_a_kernel_are_found_through_their_imports() -> None:

@@ -167,6 +167,8 @@ def ranges(rows: int, cols: int, pixel: int, a: SimpleNamespace) -> Iterable[Ran
     require(1 <= a.tail <= words, "the last unit has more words than a unit can")
     require((a.chunks - 1) * a.chunk_rows < a.oh, "a chunk has no rows")
     require(a.splits <= a.kgroups, "a split has no channels")
+    most = max(a.h * a.width, a.oh * a.ow, a.images * a.chunks * a.splits)
+    require(most < 1 << 50, "pixels or chunks reach beyond all addresses")
     units = blocks(a.ci, LANES if blocked else 4)
     line_bytes = a.phases * a.phase_pixels * pixel
     unit_bytes = ((a.chunk_rows - 1) * a.band_sh + a.band_kh) * line_bytes

@@ -124,7 +124,8 @@ def ranges(rows: int, taps: int, group: int, lanes: int, a: SimpleNamespace) -> 
     vector = 4 * lanes
     require_positive(a, "cblocks oh")
     require(a.kw % taps == 0, "the kernel is not as wide as its window")
-    require(max(a.kh * a.dh, a.kw * a.dw) < 1 << 60, "the kernel reaches beyond all addresses")
+    reach = max(a.kh * a.dh, a.kw * a.dw, a.oh * a.sh, a.ow * a.sw)
+    require(reach < 1 << 60, "the kernel reaches beyond all addresses")
     y_bytes = a.planes * a.oh * a.ow * vector
     yield Range("x", 0, a.planes * a.h * a.width * vector + 4 * (group - 1))
     yield Range("w", 0, (a.cblocks * a.kh * a.kw * group + 1) * vector + 4 * (group - 1))
@@ -198,7 +199,7 @@ def grouped(r: Request) -> Iterable[Choice]:
     p = convolution.problem(r)
     if p is None or not can_block(r.inputs[0]) or p.ci != p.co:
         return
-    if r.node.kind == "IntegerConv" and not r.target.multiplies_bytes:
+    if r.node.kind == "IntegerConv" and (not r.target.multiplies_bytes or r.values[3] is None):
         return
     isa, lanes, group = r.target.name, r.target.lanes, p.ci // p.g
     if group not in tuning.GROUPED_WINDOWS or lanes % group or p.g == 1 < group:

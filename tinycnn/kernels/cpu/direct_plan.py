@@ -56,9 +56,8 @@ class Plan:
 
     @property
     def flat(self) -> bool:
-        """Whether all pixels form one row: a 1x1 kernel that skips none."""
-        p = self.p
-        return (p.kh, p.kw, p.sh, p.sw) == (1, 1, 1, 1) and not p.padded
+        """Whether all pixels form one row."""
+        return self.p.pixelwise
 
     @property
     def in_band(self) -> bool:
