@@ -90,7 +90,7 @@ def emit(r: Request, p: ConvProblem, plan: conv_winograd.Plan, e: Emitter) -> No
     cblocks = blocks(z.ci, plan.lanes)
     place = e.scratch(4 * plan.lanes * z.n * cblocks * z.h * z.w)
     e.row(kernel(plan.isa), x=e.input(0), z=place, images=p.n, ci=p.ci, h=p.h, w=p.w, cblocks=cblocks, zh=z.h, zw=z.w)
-    conv_winograd.emit_tiles(r, plan, place, lambda: phase_weights(w, p), e)
+    conv_winograd.emit_tiles(r, plan, place, f" phases {p.pt % 2} {p.pl % 2}", lambda: phase_weights(w, p), e)
 
 
 @lowers("Conv")
