@@ -38,6 +38,12 @@ class ConvProblem:
     def padded(self) -> bool:
         return any((self.pt, self.pl, self.pb, self.pr))
 
+    @property
+    def flat(self) -> bool:
+        """Whether outputs are of the input's first pixels, one by one: a 1x1 kernel that skips none, not even where the
+        one output of a row leaves the others out."""
+        return (self.kh, self.kw, self.sh, self.sw) == (1, 1, 1, 1) and not self.padded and self.ow == self.w
+
 
 def pair(values: tuple[int, ...], default: int) -> tuple[int, int]:
     """Per-axis attribute (h, w) of a 1-d or 2-d operator."""

@@ -37,9 +37,8 @@ class Plan:
 
     @property
     def flat(self) -> bool:
-        """Whether all pixels form one row, of which a chunk is a piece: a 1x1 kernel that skips none."""
-        p = self.p
-        return (p.kh, p.kw, p.sh, p.sw) == (1, 1, 1, 1) and not p.padded
+        """Whether all pixels form one row, of which a chunk is a piece."""
+        return self.p.flat
 
     @property
     def units(self) -> int:

@@ -277,7 +277,7 @@ class Plan:
 def emit(r: Request, plan: Plan, e: Emitter) -> None:
     w, bias = convolution.weights(r)
     e.row(
-        kernel(plan.isa, plan.rows, plan.cols, (plan.p.sh, plan.p.sw) != (1, 1)),
+        kernel(plan.isa, plan.rows, plan.cols, not plan.p.flat),
         x=e.input(0),
         w=e.weights(f"strassen {plan.cols} {plan.lanes}", lambda: plan.pack(w)),
         bias=0 if bias is None else e.weights("bias", lambda: bias.astype(np.float32)),

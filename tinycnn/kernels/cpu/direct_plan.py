@@ -55,12 +55,6 @@ class Plan:
         return self.lanes if self.blocked else 1
 
     @property
-    def flat(self) -> bool:
-        """Whether all pixels form one row: a 1x1 kernel that skips none."""
-        p = self.p
-        return (p.kh, p.kw, p.sh, p.sw) == (1, 1, 1, 1) and not p.padded
-
-    @property
     def in_band(self) -> bool:
         p = self.p
         return p.padded or (self.blocked and p.kw == 1 and p.sw > 1) or self.beyond_bytes > OVERREAD
@@ -69,17 +63,18 @@ class Plan:
     def beyond_bytes(self) -> int:
         """How far the last tile of a row that is not padded reads behind the row, for outputs that do not exist."""
         p = self.p
-        width = self.ow if self.flat else p.w
+        width = self.ow if p.flat else p.w
         reach = (self.row_tiles * self.rows - 1) * p.sw + (p.kw - 1) * p.dw + 1
         return (reach - width) * 4 * (self.lanes if self.blocked else 1)
 
     @property
     def oh(self) -> int:
-        return 1 if self.flat else self.p.oh
+        """Rows of pixels: one of all where they lie so in the input."""
+        return 1 if self.p.flat else self.p.oh
 
     @property
     def ow(self) -> int:
-        return self.p.oh * self.p.ow if self.flat else self.p.ow
+        return self.p.oh * self.p.ow if self.p.flat else self.p.ow
 
     @property
     def row_tiles(self) -> int:
