@@ -21,9 +21,10 @@ from tinycnn.kernels.cpu import conv, conv_winograd, cost, tuning
 from tinycnn.kernels.cpu.conv_winograd import SCHEMES
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields, require_positive
-from tinycnn.kernels.lowering import Choice, Emitter, Request, blocks, can_block, lowers
+from tinycnn.kernels.lowering import Choice, Emitter, Request, blocks, lowers
 
 FIELDS = fields("x:addr z:addr images ci h w cblocks zh zw")
+MOST_CHANNELS = 4  # whose phases fit a vector of AVX-512
 
 
 @functools.cache
@@ -95,9 +96,9 @@ def emit(r: Request, p: ConvProblem, plan: conv_winograd.Plan, e: Emitter) -> No
 
 @lowers("Conv")
 def strided(r: Request) -> Iterable[Choice]:
-    """Kernels of stride 2 whose phases are square and fit one vector, or as many as the input's channels alone take."""
+    """Of few channels, kernels of stride 2 whose phases are square."""
     p, lanes = convolution.problem(r), r.target.lanes
-    if p is None or not can_block(r.inputs[0]) or (p.sh, p.sw, p.dh, p.dw, p.g) != (2, 2, 1, 1, 1) or 4 * p.ci > 16:
+    if p is None or (p.sh, p.sw, p.dh, p.dw, p.g) != (2, 2, 1, 1, 1) or p.ci > MOST_CHANNELS:
         return
     z = phases(p)
     sizes = [m for m, kernel_size in SCHEMES if kernel_size == z.kh == z.kw]
