@@ -20,7 +20,7 @@ from tinycnn.kernels.convolution import ConvProblem
 from tinycnn.kernels.cpu import conv, conv_winograd, cost, tuning
 from tinycnn.kernels.cpu.conv_winograd import SCHEMES
 from tinycnn.kernels.cpu.isa import ISAS
-from tinycnn.kernels.kernel import Kernel, Range, fields, require_positive
+from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Request, blocks, lowers
 
 FIELDS = fields("x:addr z:addr images ci h w cblocks zh zw")
@@ -60,8 +60,7 @@ def kernel(isa: str) -> Kernel:
 
 def ranges(lanes: int, a: SimpleNamespace) -> Iterable[Range]:
     require_positive(a, "ci h w cblocks zh")
-    if a.zw < (a.w + 1) // 2:
-        raise ValueError("rows of phases are shorter than those of the input")
+    require((a.w + 1) // 2 <= a.zw, "rows of phases are shorter than those of the input")
     yield Range("x", 0, a.images * a.ci * a.h * a.w * 4)
     yield Range("z", 0, a.images * a.cblocks * a.zh * a.zw * lanes * 4, writes=True)
 
