@@ -79,3 +79,14 @@ def test_a_key_tells_what_is_packed(
         for choice in choices(request(bound, arrays, [1, 2], "blocked", isa.ISAS[name], 2)):
             choice.emit(packer)
     assert packer.packed
+
+
+def test_a_scale_with_sizes_around_it_is_told_by_both() -> None:
+    """[1, 5, 1] over inputs [2, h, 5, w] with as many elements."""
+    packer, scale = Packer(), np.arange(5, dtype=np.float32).reshape(1, 5, 1)
+    for h, w in ((2, 3), (3, 2), (6, 1)):
+        arrays = [np.zeros((2, h, 5, w), np.float32), scale]
+        op = REGISTRY["LayerNormalization"](axis=1)
+        for choice in choices(request(op, arrays, [1], "plain", isa.current(), 1)):
+            choice.emit(packer)
+    assert packer.packed
