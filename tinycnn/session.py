@@ -24,7 +24,7 @@ ALGORITHMS = (
     "direct",
     "im2col",
     *(f"winograd_f{m}x{r}" for m, r in ((2, 3), (4, 3), (6, 3), (4, 4), (5, 4), (2, 5), (4, 5))),
-    *(f"winograd_f{m}x{r}s2" for m, r in ((2, 3), (4, 3), (6, 3), (4, 4), (5, 4))),
+    *(f"winograd_f{m}x{r}s2" for m, r in ((2, 3), (4, 3), (6, 3), (4, 4), (5, 4), (2, 5), (4, 5))),
     "strassen",
     "depthwise",
     "grouped",

@@ -75,6 +75,9 @@ DENSE = [
     ConvCase((1, 37, 16, 33), (9, 37, 16, 16), strides=(16, 16)),
     ConvCase((2, 5, 3, 4), (7, 5, 1, 3), strides=(1 << 62, 1 << 40), dilations=(1 << 62, 1)),
     ConvCase((1, 20, 8, 5), (40, 20, 1, 1), strides=(1, 5)),
+    # One output of each row, and one row of outputs, where there are more.
+    ConvCase((2, 20, 9, 4), (18, 20, 1, 1), strides=(1, 5)),
+    ConvCase((2, 20, 3, 17), (18, 20, 1, 1), strides=(4, 1)),
 ]
 GROUPED = [
     ConvCase((2, 6, 7, 5), (9, 2, 3, 3), pads=(1, 1, 1, 1), group=3),

@@ -20,7 +20,8 @@ def rows(r: Request, x: tuple[int, ...]) -> dict[str, int]:
 
 
 def parameters(r: Request, x: tuple[int, ...], length: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Scale and bias, one number for each of `length`; None where they are no constants or vary between rows."""
+    """Scale and bias, of one shape, a number for each of `length`; None where they are no constants or vary between
+    rows."""
     shape = x[r.op.axis % len(x) :] if r.node.kind == "LayerNormalization" else (length,)
     scale, bias = r.values[1], (*r.values, None)[2]
     if scale is None or (bias is None and len(r.inputs) > 2 and r.inputs[2] is not None):
@@ -30,5 +31,5 @@ def parameters(r: Request, x: tuple[int, ...], length: int) -> tuple[np.ndarray,
     if any(set(each) - {1} for each in surplus):
         return None
     flat = [a.reshape(a.shape[len(each) :]).astype(np.float32) for a, each in zip(arrays, surplus, strict=True)]
-    factors, shifts = (np.ascontiguousarray(np.broadcast_to(a, shape)).reshape(-1) for a in flat)
+    factors, shifts = (np.ascontiguousarray(np.broadcast_to(a, shape)) for a in flat)
     return factors, shifts

@@ -43,7 +43,7 @@ def keep_integers(graph: Graph) -> Graph:
 
     Numerics: sums of integers below 2**24 are exact in float32, in whatever order. Sums of their multiples are not, and
     where one lies half-way between two integers, its rounding error decides. So this is what integer kernels compute,
-    but for Winograd's algorithm, which rounds.
+    but for Winograd's algorithm, which rounds, and Strassen's, whose sums are up to three times as large on their way.
 
     Source: Jacob et al., Quantization and Training of Neural Networks, CVPR 2018, section 2.2.
     """

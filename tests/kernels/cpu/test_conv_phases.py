@@ -15,6 +15,7 @@ STRIDED = [
     ConvCase((1, 4, 19, 16), (33, 4, 8, 8), strides=(2, 2), pads=(4, 2, 2, 1)),
     ConvCase((2, 1, 25, 23), (17, 1, 5, 5), strides=(2, 2), pads=(2, 2, 2, 2), bias=False),
     ConvCase((1, 2, 9, 8), (6, 2, 6, 6), strides=(2, 2), pads=(0, 4, 1, 0)),
+    ConvCase((1, 3, 20, 23), (17, 3, 9, 9), strides=(2, 2), pads=(4, 4, 4, 4)),
 ]
 
 
@@ -39,12 +40,13 @@ def test_matches_the_reference_with_any_number_of_threads(case: ConvCase, name: 
     "case",
     [
         ConvCase((1, 3, 20, 20), (8, 3, 7, 7)),
+        ConvCase((1, 3, 7, 8), (8, 3, 7, 7), strides=(2, 2)),
         ConvCase((1, 3, 20, 20), (8, 3, 7, 5), strides=(2, 2)),
         ConvCase((1, 5, 20, 20), (8, 5, 7, 7), strides=(2, 2)),
         ConvCase((1, 3, 20, 20), (8, 3, 7, 7), strides=(2, 2), dilations=(2, 2)),
         ConvCase((1, 4, 20, 20), (8, 2, 7, 7), strides=(2, 2), group=2),
     ],
-    ids=["dense", "not square", "many channels", "dilated", "grouped"],
+    ids=["dense", "one output", "not square", "many channels", "dilated", "grouped"],
 )
 def test_is_not_offered_for_other_convolutions(case: ConvCase) -> None:
     problem = request(case.op, case.arrays(), [1, 2], "plain", isa.current(), 1)

@@ -19,6 +19,7 @@ from tests.planner.programs import (
 from tinycnn.kernels.cpu import isa
 from tinycnn.planner.lower import Options, choose
 from tinycnn.planner.select import offers
+from tinycnn.session import ALGORITHMS
 
 LARGE = [
     ConvCase((1, 70, 30, 29), (50, 70, 3, 3), pads=(1, 1, 1, 1), residual=True),
@@ -26,6 +27,7 @@ LARGE = [
     ConvCase((1, 40, 15, 33), (40, 1, 3, 3), pads=(1, 1, 1, 1), group=40),
     ConvCase((1, 40, 15, 33), (40, 4, 3, 3), pads=(1, 1, 1, 1), group=10),
     ConvCase((2, 128, 9, 7), (64, 128, 1, 1), residual=True),
+    ConvCase((1, 3, 20, 23), (17, 3, 9, 9), strides=(2, 2), pads=(4, 4, 4, 4)),
 ]
 
 
@@ -35,6 +37,7 @@ def test_variants_of_an_algorithm_give_the_same_bits(case: ConvCase) -> None:
     r = request(case.op, arrays, [1, 2], "blocked", isa.current(), 2)
     offered = choices(r)
     assert len({c.name for c in offered}) == len(offered)
+    assert {c.algorithm for c in offered} <= set(ALGORITHMS)
     for choice in offered:
         first = next(c for c in offered if c.computes_as(choice))
         if choice is not first:

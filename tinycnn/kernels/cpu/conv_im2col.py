@@ -396,10 +396,9 @@ class Plan:
 
     def emit(
         self, e: Emitter, y: Ref, w: np.ndarray, bias: np.ndarray | None, residual: Ref | int,
-        activation: Activation | None, part: str = "",
+        activation: Activation | None,
     ) -> None:  # fmt: skip
-        """The row. `part` tells the weights of several plans of one node apart."""
-        p, key = self.p, f"im2col{part} {self.layout} {self.nr}"
+        p, key = self.p, f"im2col {self.taps_h} {self.taps_w} {self.layout} {self.nr}"
         table, vector = self.table(), 4 * self.lanes
         panel_bytes = self.chunk_strips * self.rows * self.lda
         scratch_bytes = -(-(self.rows * self.nr * 4 + panel_bytes + 2 * vector) // 64) * 64

@@ -20,10 +20,11 @@ from tinycnn.kernels.convolution import ConvProblem
 from tinycnn.kernels.cpu import conv, conv_winograd, cost, tuning
 from tinycnn.kernels.cpu.conv_winograd import SCHEMES
 from tinycnn.kernels.cpu.isa import ISAS
-from tinycnn.kernels.kernel import Kernel, Range, fields, require_positive
-from tinycnn.kernels.lowering import Choice, Emitter, Request, blocks, can_block, lowers
+from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
+from tinycnn.kernels.lowering import Choice, Emitter, Request, blocks, lowers
 
 FIELDS = fields("x:addr z:addr images ci h w cblocks zh zw")
+MOST_CHANNELS = 4  # whose phases fit a vector of AVX-512
 
 
 @functools.cache
@@ -59,8 +60,7 @@ def kernel(isa: str) -> Kernel:
 
 def ranges(lanes: int, a: SimpleNamespace) -> Iterable[Range]:
     require_positive(a, "ci h w cblocks zh")
-    if a.zw < (a.w + 1) // 2:
-        raise ValueError("rows of phases are shorter than those of the input")
+    require((a.w + 1) // 2 <= a.zw, "rows of phases are shorter than those of the input")
     yield Range("x", 0, a.images * a.ci * a.h * a.w * 4)
     yield Range("z", 0, a.images * a.cblocks * a.zh * a.zw * lanes * 4, writes=True)
 
@@ -90,14 +90,14 @@ def emit(r: Request, p: ConvProblem, plan: conv_winograd.Plan, e: Emitter) -> No
     cblocks = blocks(z.ci, plan.lanes)
     place = e.scratch(4 * plan.lanes * z.n * cblocks * z.h * z.w)
     e.row(kernel(plan.isa), x=e.input(0), z=place, images=p.n, ci=p.ci, h=p.h, w=p.w, cblocks=cblocks, zh=z.h, zw=z.w)
-    conv_winograd.emit_tiles(r, plan, place, lambda: phase_weights(w, p), e)
+    conv_winograd.emit_tiles(r, plan, place, f" phases {p.pt % 2} {p.pl % 2}", lambda: phase_weights(w, p), e)
 
 
 @lowers("Conv")
 def strided(r: Request) -> Iterable[Choice]:
-    """Kernels of stride 2 whose phases are square and fit one vector, or as many as the input's channels alone take."""
+    """Of few channels, kernels of stride 2 whose phases are square."""
     p, lanes = convolution.problem(r), r.target.lanes
-    if p is None or not can_block(r.inputs[0]) or (p.sh, p.sw, p.dh, p.dw, p.g) != (2, 2, 1, 1, 1) or 4 * p.ci > 16:
+    if p is None or (p.sh, p.sw, p.dh, p.dw, p.g) != (2, 2, 1, 1, 1) or p.ci > MOST_CHANNELS:
         return
     z = phases(p)
     sizes = [m for m, kernel_size in SCHEMES if kernel_size == z.kh == z.kw]

@@ -4,7 +4,8 @@
 
 The sums of quarters of x that are multiplied are formed a chunk of tiles at a time, in scratch of this thread's own,
 from zeros for pixels that are not there; those of w are packed once. Each product is added to the outputs that it
-belongs to while it is in registers, the last to an output with bias, residual and activation.
+belongs to while it is in registers, the last to an output with bias, residual and activation. A pixel and its like in
+the other half share rounding errors, and what is not finite.
 
 Source: Strassen 1969, Numer. Math. 13, 354-356; fused as Huang et al. 2016, SC, "Strassen's Algorithm Reloaded".
 """

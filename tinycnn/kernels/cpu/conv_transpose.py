@@ -96,8 +96,8 @@ def emit(r: Request, p: ConvProblem, plans: list[Plan], e: Emitter) -> None:
     y = e.output()
     parts = y if len(plans) == 1 else e.scratch(4 * blocked_size(shape, r.target.lanes))
     offset = 0
-    for number, plan in enumerate(plans):
-        plan.emit(e, parts + offset, turned, bias, 0, r.op.activation, f" phase {number}")
+    for plan in plans:
+        plan.emit(e, parts + offset, turned, bias, 0, r.op.activation)
         offset += 4 * blocked_size((p.n, p.co, plan.p.oh, plan.p.ow), r.target.lanes)
     if len(plans) > 1:
         planes = p.n * blocks(p.co, r.target.lanes)

@@ -318,18 +318,18 @@ class Plan:
 
 
 def emit(r: Request, plan: Plan, e: Emitter) -> None:
-    emit_tiles(r, plan, e.input(0), lambda: convolution.weights(r)[0], e)
+    emit_tiles(r, plan, e.input(0), "", lambda: convolution.weights(r)[0], e)
 
 
-def emit_tiles(r: Request, plan: Plan, x: Ref, weights: Callable[[], np.ndarray], e: Emitter) -> None:
-    """On an input of plan.p at x; weights: [co, ci, r, r] of plan.p."""
+def emit_tiles(r: Request, plan: Plan, x: Ref, key: str, weights: Callable[[], np.ndarray], e: Emitter) -> None:
+    """On an input of plan.p at x; weights: [co, ci, r, r] of plan.p, and `key` what tells them from the node's."""
     p, nr = plan.p, plan.cols * plan.lanes
     _, bias = convolution.weights(r)
     bias = np.zeros(p.co, np.float32) if bias is None else bias
     e.row(
         kernel(plan.isa, plan.m, p.kh, plan.rows, plan.cols),
         x=x,
-        u=e.weights(f"winograd f{plan.m}x{p.kh} {plan.cols} {plan.ksplits}", lambda: plan.pack(weights())),
+        u=e.weights(f"winograd{key} f{plan.m}x{p.kh} {plan.cols} {plan.ksplits}", lambda: plan.pack(weights())),
         bias=e.weights(f"bias {plan.kgroups * nr}", lambda: conv.padded_bias(bias, plan.kgroups * nr)),
         res=e.input(3) if convolution.has_residual(r) else 0,
         y=e.output(),

@@ -68,17 +68,18 @@ class Plan:
     def beyond_bytes(self) -> int:
         """How far the last tile of a row that is not padded reads behind the row, for outputs that do not exist."""
         p = self.p
-        width = self.ow if self.flat else p.w
+        width = self.ow if p.pixelwise else p.w
         reach = (self.row_tiles * self.rows - 1) * p.sw + (p.kw - 1) * p.dw + 1
         return (reach - width) * 4 * (self.lanes if self.blocked else 1)
 
     @property
     def oh(self) -> int:
-        return 1 if self.flat else self.p.oh
+        """Rows of pixels: one of all where they lie so in the input."""
+        return 1 if self.p.pixelwise else self.p.oh
 
     @property
     def ow(self) -> int:
-        return self.p.oh * self.p.ow if self.flat else self.p.ow
+        return self.p.oh * self.p.ow if self.p.pixelwise else self.p.ow
 
     @property
     def row_tiles(self) -> int:

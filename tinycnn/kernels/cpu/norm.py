@@ -215,8 +215,8 @@ def lower(r: Request) -> Iterable[Choice]:
     def emit(e: Emitter) -> None:
         e.row(
             normalize_plain(r.target.name), x=e.input(0), y=e.output(), epsilon=r.op.epsilon, **sizes,
-            scale=e.weights(f"scale {factors.size}", lambda: factors),
-            bias=e.weights(f"bias {shifts.size}", lambda: shifts),
+            scale=e.weights(f"scale {factors.shape}", lambda: factors),
+            bias=e.weights(f"bias {shifts.shape}", lambda: shifts),
         )  # fmt: skip
 
     reason = f"{sizes['rows']} rows of {sizes['channels'] * sizes['pixels']}"

@@ -151,8 +151,8 @@ def lower(r: Request) -> Iterable[Choice]:
     def emit(e: Emitter) -> None:
         e.row(
             normalize(team, r.target.name), x=e.input(0), y=e.output(), epsilon=r.op.epsilon, **sizes,
-            scale=e.weights(f"scale {factors.size}", lambda: factors),
-            bias=e.weights(f"bias {shifts.size}", lambda: shifts),
+            scale=e.weights(f"scale {factors.shape}", lambda: factors),
+            bias=e.weights(f"bias {shifts.shape}", lambda: shifts),
         )  # fmt: skip
 
     layouts: list[Layout | None] = ["plain", *(None for _ in r.inputs[1:])]
