@@ -55,11 +55,6 @@ class Plan:
         return self.lanes if self.blocked else 1
 
     @property
-    def flat(self) -> bool:
-        """Whether all pixels form one row."""
-        return self.p.pixelwise
-
-    @property
     def in_band(self) -> bool:
         p = self.p
         return p.padded or (self.blocked and p.kw == 1 and p.sw > 1) or self.beyond_bytes > OVERREAD
