@@ -49,7 +49,8 @@ def test_every_figure_is_there_and_json() -> None:
     assert document["median_ms"] <= document["p90_ms"] <= document["p99_ms"]
     assert sum(layer["macs"] for layer in document["layers"]) == 3 * 416_520
     assert sum(layer["share"] for layer in document["layers"]) == pytest.approx(1)
-    assert all(layer["executed_macs"] >= layer["macs"] for layer in document["layers"])  # none by Winograd
+    direct = [layer for layer in document["layers"] if not layer["algorithm"].startswith("winograd")]
+    assert direct and all(layer["executed_macs"] >= layer["macs"] for layer in direct)
     assert document["layers_ms"] == pytest.approx(sum(layer["ms"] for layer in document["layers"]))
     assert 0 < document["in_layers_ms"] <= document["noted_ms"]
     assert document["open_ms"] == pytest.approx(sum(document["stages"].values()))

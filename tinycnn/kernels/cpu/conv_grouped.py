@@ -34,7 +34,7 @@ def kernel(isa: str, rows: int, taps: int, stride: int, group: int) -> Kernel:
     group: channels of one, a divisor of the lanes.
     """
     lanes = ISAS[isa].lanes
-    vector, quantizes = 4 * lanes, bool(ISAS[isa].dot)
+    vector, quantizes = 4 * lanes, group == 1 and bool(ISAS[isa].dot)
 
     def build():
         from tinycnn.kernels.cpu.simd import call, inline, jit
@@ -134,6 +134,7 @@ def ranges(rows: int, taps: int, group: int, lanes: int, a: SimpleNamespace) -> 
         yield Range("bias", 0, a.cblocks * vector)
     if a.res:
         yield Range("res", 0, y_bytes + max(0, rows - a.ow) * vector)
+    require(not a.factor or group == 1, "only depthwise kernels quantize")
     if a.factor:
         yield Range("factor", 0, a.cblocks * vector)
     if a.act_args:
@@ -199,7 +200,7 @@ def grouped(r: Request) -> Iterable[Choice]:
     p = convolution.problem(r)
     if p is None or not can_block(r.inputs[0]) or p.ci != p.co:
         return
-    if r.node.kind == "IntegerConv" and (not r.target.multiplies_bytes or r.values[3] is None):
+    if r.node.kind == "IntegerConv" and (not r.target.multiplies_bytes or r.values[3] is None or p.ci != p.g):
         return
     isa, lanes, group = r.target.name, r.target.lanes, p.ci // p.g
     if group not in tuning.GROUPED_WINDOWS or lanes % group or p.g == 1 < group:
