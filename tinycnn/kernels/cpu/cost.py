@@ -21,6 +21,9 @@ UNEVEN = 1.08
 # Numbers of items among which the one that threads share best is looked for.
 MOST_TRIED = 16
 
+# Seconds more that a register tile takes of which halves are multiplied apart.
+HALVED_S = 40e-9
+
 # Loop overhead of one run of rank-1 updates, in updates.
 RUN_OVERHEAD = 0.25
 

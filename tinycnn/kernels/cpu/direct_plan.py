@@ -238,7 +238,8 @@ class Plan:
         macs = sum(part.macs / (1 if part.width == self.nr else core.half) for strip in self.strips for part in strip)
         run = self.lanes if self.blocked else p.kw
         per_tile = core.products_s(self.rows * p.kh * p.kw * macs, (self.rows, self.cols))
-        products = p.n * self.tiles * per_tile * (1 + cost.RUN_OVERHEAD / run)
+        apart = sum(any(part.macs for part in strip[1:]) for strip in self.strips)
+        products = p.n * self.tiles * (per_tile * (1 + cost.RUN_OVERHEAD / run) + apart * cost.HALVED_S)
         passes = p.n * self.tiles / self.chunk_tiles
         band = 8 * p.n * p.ci * p.h * p.w * self.ksplits / cost.caches().l2 if self.in_band else 0.0
         streamed = cost.stream_s(self.weight_bytes, passes)
