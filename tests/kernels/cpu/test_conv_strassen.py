@@ -6,7 +6,7 @@ import pytest
 from tests.cases.conv import ALL, RELU, ConvCase
 from tests.kernels.cpu.harness import choices, execute_alike, request
 from tests.numerics import ROUNDING, assert_close
-from tinycnn.kernels.cpu import conv_strassen, isa
+from tinycnn.kernels.cpu import isa, strassen_plan
 from tinycnn.ops.activation import Activation
 
 # Halves of pixels that fill their tiles or do not, equal or not; several chunks of tiles.
@@ -26,8 +26,8 @@ def test_seven_products_make_the_eight() -> None:
     rng = np.random.default_rng(0)
     x, w = rng.standard_normal((2, 4)), rng.standard_normal((2, 4))
     y = np.zeros(4)
-    signs = {conv_strassen.NONE: 0, conv_strassen.SUBTRACT: -1}
-    for of_x, of_w, targets in zip(conv_strassen.X, conv_strassen.W, conv_strassen.Y, strict=True):
+    signs = {strassen_plan.NONE: 0, strassen_plan.SUBTRACT: -1}
+    for of_x, of_w, targets in zip(strassen_plan.X, strassen_plan.W, strassen_plan.Y, strict=True):
         for quarter, how in targets:
             y[quarter] += signs.get(how, 1) * (np.array(of_x) @ x.T * (np.array(of_w) @ w.T))[0]
     np.testing.assert_allclose(y.reshape(2, 2), x[0].reshape(2, 2) @ w[0].reshape(2, 2), rtol=1e-13)

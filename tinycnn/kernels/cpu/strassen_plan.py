@@ -1,0 +1,121 @@
+"""How Strassen's algorithm covers a 1x1 convolution: quarters and their signs, chunks, packed weights, and the cost."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinycnn.ir.memory import readable
+from tinycnn.kernels.convolution import ConvProblem
+from tinycnn.kernels.cpu import cost
+from tinycnn.kernels.cpu.isa import ISAS
+from tinycnn.kernels.cpu.panels import panels
+from tinycnn.kernels.lowering import blocks
+
+# How much faster than L2 outputs are, which the products of one column share: they are in L1.
+OUTPUTS_RATE = 3
+
+# Quarters of x and w, by pixels or input channels and by input or output channels, that a product multiplies the sums
+# of, with their signs.
+X = ((1, 0, 0, 1), (1, 0, 0, 0), (0, 0, 1, 1), (0, 0, 0, 1), (1, 1, 0, 0), (-1, 0, 1, 0), (0, 1, 0, -1))
+W = ((1, 0, 0, 1), (0, 1, 0, -1), (1, 0, 0, 0), (-1, 0, 1, 0), (0, 0, 0, 1), (1, 1, 0, 0), (0, 0, 1, 1))
+# The two quarters of y that it is added to, and how.
+NONE, SET, ADD, SUBTRACT, LAST = range(5)
+Y = (
+    ((0, SET), (3, SET)),
+    ((1, SET), (3, ADD)),
+    ((2, SET), (3, SUBTRACT)),
+    ((0, ADD), (2, LAST)),
+    ((0, SUBTRACT), (1, LAST)),
+    ((3, LAST), (0, NONE)),
+    ((0, LAST), (0, NONE)),
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How register tiles cover both halves of the pixels, `chunk` of each at a time."""
+
+    p: ConvProblem
+    isa: str
+    rows: int
+    cols: int
+    threads: int
+
+    @property
+    def lanes(self) -> int:
+        return ISAS[self.isa].lanes
+
+    @property
+    def pixels(self) -> int:
+        return self.p.oh * self.p.ow
+
+    @property
+    def half(self) -> int:
+        return -(-self.pixels // 2)
+
+    @property
+    def tiles(self) -> int:
+        """Of half the pixels."""
+        return -(-self.half // self.rows)
+
+    @property
+    def cblocks(self) -> int:
+        """Of half the input channels."""
+        return blocks(self.p.ci, self.lanes) // 2
+
+    @property
+    def kgroups(self) -> int:
+        """Of half the output channels."""
+        return blocks(self.p.co, self.lanes) // 2 // self.cols
+
+    @property
+    def chunk(self) -> int:
+        per_tile = len(X) * self.rows * self.p.ci // 2 * 4
+        most = max(1, cost.caches().l2_bytes // per_tile)
+        return cost.even_size(self.tiles, most, self.p.n, self.threads)
+
+    @property
+    def ksplits(self) -> int:
+        return min(self.kgroups, 2 * self.threads) if self.busiest(1) > cost.UNEVEN else 1
+
+    def busiest(self, ksplits: int) -> float:
+        return cost.busiest(self.tiles, self.chunk, self.p.n, ksplits, self.threads)
+
+    @property
+    def chunks(self) -> int:
+        return -(-self.tiles // self.chunk)
+
+    @property
+    def scratch_bytes(self) -> int:
+        return len(X) * self.cblocks * self.chunk * self.rows * self.lanes * 4
+
+    @property
+    def w_bytes(self) -> int:
+        return len(X) * self.p.ci * self.p.co
+
+    @property
+    def macs(self) -> int:
+        """Of the products, in whole register tiles."""
+        return self.p.n * self.tiles * self.rows * len(X) * self.p.ci * self.p.co // 4
+
+    @property
+    def time_s(self) -> float:
+        core, caches = cost.core(self.isa), cost.caches()
+        vectors = self.p.n * self.tiles * self.rows * 4 * self.lanes
+        sums = vectors * (7 + len(X)) * self.cblocks * self.ksplits
+        outputs = vectors * 2 * sum(how != NONE for to in Y for _, how in to) * self.kgroups * self.cols
+        moved = sums / caches.l2 + outputs / (OUTPUTS_RATE * caches.l2)
+        products = core.products_s(self.macs, (self.rows, self.cols))
+        streamed = cost.stream_s(self.w_bytes, self.p.n * self.chunks)
+        return cost.ROW_S + self.busiest(self.ksplits) * (moved + cost.overlap_s(products, streamed))
+
+    def pack(self, w: np.ndarray) -> np.ndarray:
+        """[co, ci, 1, 1] -> [kgroups][product][ci / 2][nr]."""
+        ci, co, nr = self.p.ci // 2, self.p.co // 2, self.cols * self.lanes
+        packed = readable((self.kgroups, len(W), ci, nr))
+        halves = w.reshape(2, co, 2, ci)
+        quarters = [halves[k, :, c] for c in range(2) for k in range(2)]
+        for i, signs in enumerate(W):
+            total = sum(sign * quarter for sign, quarter in zip(signs, quarters, strict=True) if sign)
+            panels(np.asarray(total), nr, packed[:, i])
+        return packed
