@@ -31,9 +31,9 @@ def invoke(*arguments: object, **environment: str) -> Result:
     return CliRunner().invoke(main, [str(a) for a in arguments], env=environment, catch_exceptions=False)
 
 
-def result(*arguments: object) -> Any:
+def result(*arguments: object, **variables: str) -> Any:
     """What the command prints with --json."""
-    done = invoke(*arguments, "--json")
+    done = invoke(*arguments, "--json", **variables)
     assert done.exit_code == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -216,7 +216,12 @@ def test_tune_keeps_what_sessions_then_obey(tmp_path: Path, monkeypatch: pytest.
     assert told["sums"]["1"] == {"model_ms": 6.0, "best_ms": 2.0, "model_to_best": 3.0}
     assert set(json.loads(file.read_text())["choices"]) == {layer["request"] for layer in told["layers"]}
     shown = invoke("tune", LENET, "--threads", 1).stdout
-    for text in ("direct ", "im2col", "3.000 > 1.000", "take 3.000 times as long", str(file)):
+    [predicted] = [
+        layer["algorithm"]
+        for layer in result("inspect", LENET, "--threads", 1, **{knobs.TUNED.name: "off"})["layers"]
+        if layer["name"] == "conv2"
+    ]
+    for text in (f"{predicted} ", "im2col", "3.000 > 1.000", "take 3.000 times as long", str(file)):
         assert text in shown
     layers = {layer["name"]: layer for layer in result("inspect", LENET, "--threads", 1)["layers"]}
     for name in ("conv1", "conv2"):
