@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinycnn.errors import ShapeError
 from tinycnn.ir import TensorSpec
 from tinycnn.ops.conv import Conv
 from tinycnn.ops.op import Specs, Values
+from tinycnn.ops.quantization import check_requantizing, requantized
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,7 @@ class IntegerConv(Conv):
     def infer(self, inputs: Specs, values: Values) -> tuple[TensorSpec, ...] | None:
         found = super().infer(inputs[:3], values[:3])
         factor = inputs[3] if len(inputs) > 3 else None
-        if self.activation is None or self.activation.function != "quantize":
-            raise ShapeError(f"IntegerConv: its activation is {self.activation}, not quantize(lo, hi)")
-        if found and (factor is None or factor.size not in (1, found[0].dims[1])):
-            raise ShapeError(f"IntegerConv: factor is {factor}, not one number or one for each channel")
+        check_requantizing(self.kind, self.activation, factor, found[0].dims[1] if found else None)
         return found
 
     def reference(self, *inputs: np.ndarray | None) -> tuple[np.ndarray, ...]:
@@ -47,5 +44,4 @@ class IntegerConv(Conv):
         assert factor is not None and self.activation is not None
         if factor.size > 1:
             factor = factor.reshape(-1, *[1] * (total.ndim - 2))
-        y = self.activation.apply(total * factor).astype(np.float32)
-        return (y * np.float32(self.scale),)
+        return (requantized(total, factor, self.activation, self.scale),)

@@ -8,6 +8,7 @@ from tinycnn.errors import ShapeError
 from tinycnn.ir import TensorSpec
 from tinycnn.ops.gemm import Gemm
 from tinycnn.ops.op import Specs, Values
+from tinycnn.ops.quantization import check_requantizing, requantized
 
 
 @dataclass(frozen=True)
@@ -34,20 +35,16 @@ class IntegerGemm(Gemm):
     def infer(self, inputs: Specs, values: Values) -> tuple[TensorSpec, ...] | None:
         found = super().infer(inputs[:3], values[:3])
         factor = inputs[3] if len(inputs) > 3 else None
-        if self.activation is None or self.activation.function != "quantize":
-            raise ShapeError(f"IntegerGemm: its activation is {self.activation}, not quantize(lo, hi)")
+        check_requantizing(self.kind, self.activation, factor, found[0].dims[1] if found else None)
         if (self.alpha, self.beta, self.transA) != (1, 1, 0):
             raise ShapeError("IntegerGemm: alpha and beta must be 1, transA 0")
         c = inputs[2] if len(inputs) > 2 else None
         if c is not None and c.size > 1 and c.dims[-1] != c.size:
             raise ShapeError(f"IntegerGemm: c is {c}, not one number or one for each column")
-        if found and (factor is None or factor.size not in (1, found[0].dims[1])):
-            raise ShapeError(f"IntegerGemm: factor is {factor}, not one number or one for each column")
         return found
 
     def reference(self, *inputs: np.ndarray | None) -> tuple[np.ndarray, ...]:
         a, b, c, factor = inputs
         (total,) = Gemm(transB=self.transB).reference(a, b, c)
         assert factor is not None and self.activation is not None
-        y = self.activation.apply(total * factor.reshape(-1)).astype(np.float32)
-        return (y * np.float32(self.scale),)
+        return (requantized(total, factor.reshape(-1), self.activation, self.scale),)

@@ -7,6 +7,7 @@ import numpy as np
 
 from tinycnn.errors import ShapeError
 from tinycnn.ir import TensorSpec
+from tinycnn.ops.activation import Activation
 from tinycnn.ops.op import Op, Specs
 from tinycnn.ops.shapes import Shape, positive_axis, written
 
@@ -70,3 +71,19 @@ def quantize(x: np.ndarray, scale: np.ndarray, zero_point: np.ndarray | int, low
     with np.errstate(all="ignore"):
         q = np.rint(x.astype(scale.dtype) / scale).astype(np.float64)
     return np.clip(np.where(np.isnan(q), 0, q) + zero_point, low, high)
+
+
+def check_requantizing(
+    kind: str, activation: Activation | None, factor: TensorSpec | None, channels: int | None
+) -> None:
+    """Raises ShapeError unless sums of so many channels, where that is known, can be quantised: by quantize(lo, hi) of
+    their products with a factor of shape [] or [1], or with one for each channel."""
+    if activation is None or activation.function != "quantize":
+        raise ShapeError(f"{kind}: its activation is {activation}, not quantize(lo, hi)")
+    if channels is not None and (factor is None or factor.size not in (1, channels)):
+        raise ShapeError(f"{kind}: factor is {factor}, not one number or one for each channel")
+
+
+def requantized(total: np.ndarray, factor: np.ndarray, activation: Activation, scale: float) -> np.ndarray:
+    """scale * quantize(factor * total), float32; the factor broadcasts to the sums."""
+    return activation.apply(total * factor).astype(np.float32) * np.float32(scale)

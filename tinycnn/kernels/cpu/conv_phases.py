@@ -9,7 +9,6 @@ Source: the polyphase decomposition of multirate filters; Winograd convolution a
 """
 
 import functools
-import itertools
 from collections.abc import Iterable
 from types import SimpleNamespace
 
@@ -17,8 +16,7 @@ import numpy as np
 
 from tinycnn.kernels import convolution
 from tinycnn.kernels.convolution import ConvProblem
-from tinycnn.kernels.cpu import conv, conv_winograd, cost, tuning
-from tinycnn.kernels.cpu.conv_winograd import SCHEMES
+from tinycnn.kernels.cpu import conv_winograd, cost
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Request, blocks, lowers
@@ -100,14 +98,5 @@ def strided(r: Request) -> Iterable[Choice]:
     if p is None or (p.sh, p.sw, p.dh, p.dw, p.g) != (2, 2, 1, 1, 1) or p.ci > MOST_CHANNELS:
         return
     z = phases(p)
-    sizes = [m for m, kernel_size in SCHEMES if kernel_size == z.kh == z.kw]
     formed_s = cost.transfer_s(4 * lanes * z.n * blocks(z.ci, lanes) * z.h * z.w * 2)
-    for m, (rows, cols) in itertools.product(sizes, tuning.WINOGRAD_TILES[r.target.name]):
-        for plan in conv_winograd.plans(z, r.target.name, m, rows, cols, r.threads):
-            saved = p.macs / (plan.elements * p.n * plan.tiles * z.ci * p.co)
-            reason = f"{saved:.2f} times fewer multiply-adds, {rows}x{cols} tile, blocks of {plan.block} tiles"
-            run = functools.partial(emit, r, p, plan)
-            yield Choice(
-                f"winograd_f{m}x{z.kh}s2", conv.input_layouts(r, "plain"), "blocked", formed_s + plan.time_s, reason,
-                run, macs=plan.macs, variant=f"{rows}x{cols} of {plan.block} tiles",
-            )  # fmt: skip
+    yield from conv_winograd.choices(r, p, z, "plain", functools.partial(emit, r, p), "s2", formed_s)

@@ -23,7 +23,7 @@ from tinycnn.kernels.convolution import ConvProblem
 from tinycnn.kernels.cpu import conv, cost, tuning
 from tinycnn.kernels.cpu.isa import ISAS
 from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
-from tinycnn.kernels.lowering import Choice, Emitter, Ref, Request, blocks, can_block, lowers
+from tinycnn.kernels.lowering import Choice, Emitter, Layout, Ref, Request, blocks, can_block, lowers
 from tinycnn.kernels.winograd_matrices import matrices
 
 PACKED_AT_ONCE = 64  # input channels whose products in float64 stay in cache
@@ -374,17 +374,26 @@ def plans(p: ConvProblem, isa: str, m: int, rows: int, cols: int, threads: int) 
 
 @lowers("Conv")
 def winograd(r: Request) -> Iterable[Choice]:
-    """For 3x3, 4x4 and 5x5 kernels of stride 1; for each register tile the blocks with the least cost."""
+    """For 3x3, 4x4 and 5x5 kernels of stride 1."""
     p = convolution.problem(r)
-    if p is None or not can_block(r.inputs[0]) or (p.kw, p.sh, p.sw, p.dh, p.dw, p.g) != (p.kh, 1, 1, 1, 1, 1):
+    if p is None or not can_block(r.inputs[0]) or (p.sh, p.sw, p.dh, p.dw, p.g) != (1, 1, 1, 1, 1):
         return
-    inputs = conv.input_layouts(r, "blocked")
-    sizes = [m for m, kernel_size in SCHEMES if kernel_size == p.kh]
+    yield from choices(r, p, p, "blocked", functools.partial(emit, r))
+
+
+def choices(
+    r: Request, p: ConvProblem, covered: ConvProblem, source: Layout, run: Callable[[Plan, Emitter], None],
+    suffix: str = "", before_s: float = 0.0,
+) -> Iterable[Choice]:  # fmt: skip
+    """For each register tile the blocks with the least cost. `covered` is p, or what takes its place after `before_s`
+    of other work."""
+    inputs = conv.input_layouts(r, source)
+    sizes = [m for m, kernel_size in SCHEMES if kernel_size == covered.kh == covered.kw]
     for m, (rows, cols) in itertools.product(sizes, tuning.WINOGRAD_TILES[r.target.name]):
-        for plan in plans(p, r.target.name, m, rows, cols, r.threads):
-            saved = p.macs / (plan.elements * p.n * plan.tiles * p.ci * p.co)
+        for plan in plans(covered, r.target.name, m, rows, cols, r.threads):
+            saved = p.macs / (plan.elements * p.n * plan.tiles * covered.ci * p.co)
             reason = f"{saved:.2f} times fewer multiply-adds, {rows}x{cols} tile, blocks of {plan.block} tiles"
             yield Choice(
-                f"winograd_f{m}x{p.kh}", inputs, "blocked", plan.time_s, reason, functools.partial(emit, r, plan),
-                macs=plan.macs, variant=f"{rows}x{cols} of {plan.block} tiles",
+                f"winograd_f{m}x{covered.kh}{suffix}", inputs, "blocked", before_s + plan.time_s, reason,
+                functools.partial(run, plan), macs=plan.macs, variant=f"{rows}x{cols} of {plan.block} tiles",
             )  # fmt: skip
