@@ -60,7 +60,8 @@ def rebatch(model: ModelProto, batch: int) -> bool:
     if changed:
         del graph.value_info[:]
         for value in graph.output:
-            value.CopyFrom(helper.make_tensor_value_info(value.name, value.type.tensor_type.elem_type, None))
+            if value.HasField("type"):
+                value.type.tensor_type.ClearField("shape")
     return changed
 
 

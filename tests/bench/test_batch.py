@@ -52,6 +52,14 @@ def test_every_picture_gets_the_same(tmp_path: Path, batch: int | str, width: in
     np.testing.assert_allclose(got[0], wanted[0], rtol=1e-5, atol=1e-6)
 
 
+def test_an_output_without_a_type_stays_without(tmp_path: Path) -> None:
+    untyped = model(1, 11, [1, 5])
+    untyped.graph.output.append(onnx.ValueInfoProto(name="r"))
+    onnx.save(untyped, tmp_path / "model.onnx")
+    many = at_batch(tmp_path / "model.onnx", 3, tmp_path)
+    assert [y.shape for y in load_onnxruntime(many, 1)(feeds(many))()] == [(3, 5), (3, 5)]
+
+
 def test_a_file_that_is_so_already_is_taken_itself(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     onnx.save(model(1, 11, [1, 5]), path)
