@@ -10,6 +10,7 @@ import numpy as np
 
 from tinycnn.errors import DeviceError, FeedError, FeedTypeError, OptionError
 from tinycnn.ir import Graph, TensorSpec, computed
+from tinycnn.ir.memory import Pool
 from tinycnn.runtime.device_array import describe, is_on_device
 from tinycnn.source import Source
 
@@ -188,12 +189,18 @@ class InferenceSession:
         self.tuned = self.measured()
         self.lock = threading.Lock()
         self.networks: dict[tuple[str, ...], Network] = {}
+        with Pool().provide() as pool:
+            self.load(pool)
+        pool.trim()
+
+    def load(self, pool: Pool) -> None:
+        """Reads the model, and plans what it needs no feed for."""
         graph = self.source.load()
         self.declared = graph.replace(constants={})
         self.values = frozenset((*graph.inputs, *graph.constants, *graph.producers()))
         for name in set(self.algorithms) - {"", *(node.name for node in graph.nodes)}:
             raise OptionError(f"conv_algorithm: the model has no node {name!r}")
-        self.network = self.networks[graph.outputs] = self.network_for(as_f32(graph), graph.outputs)
+        self.network = self.networks[graph.outputs] = self.network_for(as_f32(graph), graph.outputs, pool)
         del graph  # what passes made other weights of need not stay in memory while these are packed
         self.casts = [self.cast_of(name) for name in self.declared.outputs]
         self.takes_device_arrays = CUDA in self.providers
@@ -212,9 +219,10 @@ class InferenceSession:
         spec = self.declared.specs.get(name)
         return None if spec is None or computed(spec.dtype) == spec.dtype else spec.dtype
 
-    def network_for(self, graph: Graph, outputs: tuple[str, ...]) -> "Network":
+    def network_for(self, graph: Graph, outputs: tuple[str, ...], pool: Pool | None = None) -> "Network":
         """The network that computes these values of the graph."""
         from tinycnn.planner.lower import Options
+        from tinycnn.planner.weights import WeightStore
         from tinycnn.runtime.network import Network
 
         threads = self.options.threads()
@@ -223,7 +231,8 @@ class InferenceSession:
             for t in self.targets
         ]
         source = self.source  # rather than the session, which would keep itself alive
-        return Network(loaded(graph, outputs), options, again=lambda: loaded(as_f32(source.load()), outputs))
+        store = WeightStore(pool)
+        return Network(loaded(graph, outputs), options, store, again=lambda: loaded(as_f32(source.load()), outputs))
 
     def measured(self) -> "Mapping[str, Tuned]":
         """What was measured on this processor, for all plans of the session."""

@@ -55,10 +55,10 @@ def test_packed_weights_lie_together_and_go_with_the_session() -> None:
     session = tinycnn.InferenceSession(Graph({"x": TensorSpec.f32(1, 3, 8, 8)}, ("y",), nodes, constants))
     executor = session.plan({"x": (1, 3, 8, 8)}).executor
     assert executor
-    memory = {
-        id(b.weights.base): weakref.ref(b.weights.base) for b in executor.program.buffers if b.weights is not None
-    }
-    assert len(memory) == 1
-    del session, executor
+    [chunk] = session.network.store.pool.chunks
+    packed = [b.weights for b in executor.program.buffers if b.weights is not None]
+    assert all(np.shares_memory(block, chunk.memory) for block in packed)
+    memory = weakref.ref(chunk.memory)
+    del session, executor, packed, chunk
     gc.collect()
-    assert [lives() for lives in memory.values()] == [None]
+    assert memory() is None

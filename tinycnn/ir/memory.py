@@ -1,5 +1,6 @@
 """Memory that kernels read constants from: aligned, followed by bytes that they may read as well, in large pages."""
 
+import collections
 import contextlib
 import math
 import threading
@@ -21,8 +22,8 @@ HUGE_PAGE = 2 << 20
 ASKS_FOR_HUGE_PAGES = 4 << 20
 """Bytes from which on NumPy does so for an array, on Linux: numpy/_core/src/multiarray/alloc.c."""
 
-SLAB_BYTES = 32 << 20
-"""Of a slab; only what is touched takes memory. Larger networks stream their weights, and page walks hide behind it."""
+CHUNK_BYTES = 32 << 20
+"""Of the first chunk of a pool; only what is touched takes memory."""
 
 owners: weakref.WeakValueDictionary[int, np.ndarray] = weakref.WeakValueDictionary()
 
@@ -39,34 +40,101 @@ def in_huge_pages(nbytes: int) -> np.ndarray:
     return aligned(max(nbytes, ASKS_FOR_HUGE_PAGES), HUGE_PAGE)[:nbytes]
 
 
-class Slab:
-    """Memory in huge pages for arrays that are read together and each too small for a page of its own: a read of them
-    misses the TLB less often. It is the system's again when the last array in it is gone."""
+def rounded(nbytes: int) -> int:
+    """Bytes of a piece, none of which are another's."""
+    return -(-max(nbytes, 1) // ALIGNMENT) * ALIGNMENT
+
+
+class Chunk:
+    """Memory in huge pages, of which pieces are taken and returned."""
+
+    def __init__(self, nbytes: int) -> None:
+        self.memory = in_huge_pages(nbytes + OVERREAD)
+        self.nbytes = nbytes
+        self.free = [(0, nbytes)]
+        # Whoever lets go of a piece may do so at any time, in the midst of `take`, too.
+        self.returned: collections.deque[tuple[int, int]] = collections.deque()
+
+    def take(self, nbytes: int) -> np.ndarray | None:
+        """Bytes [nbytes + OVERREAD] from the first gap that is large enough; not safe to use from many threads."""
+        self.gather()
+        size = rounded(nbytes)
+        for i, (start, stop) in enumerate(self.free):
+            if stop - start >= size:
+                self.free[i : i + 1] = [(start + size, stop)] if stop - start > size else []
+                return np.asarray(Piece(self, start, start + size, nbytes + OVERREAD))
+        return None
+
+    def gather(self) -> None:
+        """Joins what was returned to the gaps beside it."""
+        if not self.returned:
+            return
+        gaps = self.free + [self.returned.popleft() for _ in range(len(self.returned))]
+        self.free = []
+        for start, stop in sorted(gaps):
+            if self.free and self.free[-1][1] == start:
+                start = self.free.pop()[0]
+            self.free.append((start, stop))
+
+    @property
+    def is_free(self) -> bool:
+        self.gather()
+        return self.free == [(0, self.nbytes)]
+
+
+class Piece:
+    """What NumPy makes an array of, and lets go when that array and all views of it are gone."""
+
+    def __init__(self, chunk: Chunk, start: int, stop: int, nbytes: int) -> None:
+        self.chunk, self.start, self.stop, self.nbytes = chunk, start, stop, nbytes
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        address = self.chunk.memory.ctypes.data + self.start
+        return {"version": 3, "shape": (self.nbytes,), "typestr": "|u1", "data": (address, False)}
+
+    def __del__(self) -> None:
+        self.chunk.returned.append((self.start, self.stop))
+
+
+class Pool:
+    """Memory for arrays of which some follow upon others, as a network's weights do while it is loaded: each takes the
+    place of those that are gone, since memory that the system gives is slow at first. In huge pages, where a read of
+    many small arrays misses the TLB less often. It is the system's again when all of a chunk's arrays are gone, and
+    nobody holds the pool. Safe to use from many threads."""
 
     def __init__(self) -> None:
-        self.rest = in_huge_pages(SLAB_BYTES)
+        self.chunks: list[Chunk] = []
+        self.lock = threading.Lock()
 
     def take(self, nbytes: int) -> np.ndarray:
-        """Uninitialised aligned bytes, and OVERREAD behind them, which are not theirs alone; memory of its own for
-        what does not fit."""
-        if nbytes + OVERREAD > self.rest.nbytes:
-            return aligned(nbytes + OVERREAD)
-        block = self.rest[: nbytes + OVERREAD]
-        self.rest = self.rest[-(-nbytes // ALIGNMENT) * ALIGNMENT :]
-        return block
+        """Uninitialised aligned bytes, and OVERREAD behind them, which are not theirs alone."""
+        with self.lock:
+            piece = next((p for chunk in self.chunks if (p := chunk.take(nbytes)) is not None), None)
+            if piece is None:
+                so_far = sum(chunk.nbytes for chunk in self.chunks)
+                self.chunks.append(Chunk(max(rounded(nbytes), so_far, CHUNK_BYTES)))
+                piece = self.chunks[-1].take(nbytes)
+                assert piece is not None
+            return piece
+
+    def trim(self) -> None:
+        """Gives the system what nobody holds a piece of."""
+        with self.lock:
+            self.chunks = [chunk for chunk in self.chunks if not chunk.is_free]
 
     @contextlib.contextmanager
-    def provide(self) -> Iterator[None]:
+    def provide(self) -> Iterator["Pool"]:
         """Inside, what `readable` makes in this thread lies here."""
-        outer, current.slab = current.slab, self
+        outer, current.pool = current.pool, self
         try:
-            yield
+            yield self
         finally:
-            current.slab = outer
+            current.pool = outer
 
 
 class Current(threading.local):
-    slab: Slab | None = None
+    pool: Pool | None = None
 
 
 current = Current()
@@ -75,13 +143,13 @@ current = Current()
 def readable(shape: Sequence[int], dtype: Any = np.float32) -> np.ndarray:
     """An uninitialised array of which `block_of` needs no copy. It must not change once it is a constant."""
     nbytes = math.prod(shape) * np.dtype(dtype).itemsize
-    if current.slab:
-        block = current.slab.take(nbytes)
+    if current.pool:
+        owner = block = current.pool.take(nbytes)
     else:
         block = aligned(nbytes + OVERREAD)
         block[nbytes:] = 0
-    assert block.base is not None
-    owners[id(block.base)] = block.base
+        owner = block.base
+    owners[id(owner)] = owner
     return block[:nbytes].view(dtype).reshape(shape)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinycnn.ir import Node
+from tinycnn.ir.memory import readable
 from tinycnn.passes.rewriter import Rewriter
 
 
@@ -32,7 +33,7 @@ class Affine:
 
 def scaled(w: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """w * scale, computed in float64, in the dtype of w."""
-    out: np.ndarray = np.empty_like(w, order="C")
+    out = readable(w.shape, w.dtype)
     with np.errstate(over="ignore", invalid="ignore"):
         np.multiply(w, scale, out=out, dtype=np.float64, casting="same_kind")
     return out

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tinycnn.ir.memory import Slab, block_of
+from tinycnn.ir.memory import Pool, block_of
 from tinycnn.stages import stage
 
 Sources = list[weakref.ref[np.ndarray]]
@@ -16,10 +16,10 @@ class WeightStore:
     """Blocks by what they were made of, for as long as a plan holds them; it keeps no constants. The last OVERREAD
     bytes of each block are not its own. Safe to use from many threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, pool: Pool | None = None) -> None:
         self.blocks: weakref.WeakValueDictionary[tuple[object, ...], np.ndarray] = weakref.WeakValueDictionary()
         self.sources: dict[tuple[object, ...], Sources] = {}
-        self.slab = Slab()
+        self.pool = pool or Pool()
         self.lock = threading.Lock()
 
     @stage("pack")
@@ -34,7 +34,7 @@ class WeightStore:
             sources = self.sources.get(key)
             # Where a constant is gone, another array may have taken over its id.
             if block is None or sources is None or any(source() is None for source in sources):
-                with self.slab.provide():
+                with self.pool.provide():
                     block = block_of(make())
                 sources = self.sources[key] = [weakref.ref(constant) for constant in constants]
                 weakref.finalize(block, self.forget, key, sources).atexit = False

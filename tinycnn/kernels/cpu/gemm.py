@@ -278,7 +278,9 @@ def place_b(r: Request, p: MatrixProduct, nr: int, tiled: int, e: Emitter) -> tu
     steps, b_batch = {"b_panel": k * nr * 4, "b_step": nr * 4}, panels_bytes(n, k, nr)
     if constant is not None:
         columns = constant.reshape(-1, n, k) if p.b_step == 4 else constant.reshape(-1, k, n).swapaxes(1, 2)
-        return e.weights(f"panels {nr}", lambda: panels.panels(columns * np.float32(p.alpha), nr)), steps, b_batch
+        if p.alpha != 1.0:
+            columns = columns * np.float32(p.alpha)
+        return e.weights(f"panels {nr}", lambda: panels.panels(columns, nr)), steps, b_batch
     if not tiled and p.b_column == 4 and p.alpha == 1.0:
         return e.input(1), {"b_panel": nr * 4, "b_step": p.b_step}, 4 * n * k
     packed = e.scratch(count * b_batch)

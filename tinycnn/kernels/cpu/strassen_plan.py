@@ -111,11 +111,10 @@ class Plan:
 
     def pack(self, w: np.ndarray) -> np.ndarray:
         """[co, ci, 1, 1] -> [kgroups][product][ci / 2][nr]."""
-        ci, co, nr = self.p.ci // 2, self.p.co // 2, self.cols * self.lanes
+        ci, nr = self.p.ci // 2, self.cols * self.lanes
         packed = readable((self.kgroups, len(W), ci, nr))
-        halves = w.reshape(2, co, 2, ci)
-        quarters = [halves[k, :, c] for c in range(2) for k in range(2)]
-        for i, signs in enumerate(W):
-            total = sum(sign * quarter for sign, quarter in zip(signs, quarters, strict=True) if sign)
-            panels(np.asarray(total), nr, packed[:, i])
+        halves = w.reshape(2, self.kgroups, nr, 2, ci)
+        for to, group in zip(packed, halves.transpose(1, 3, 0, 2, 4), strict=True):
+            quarters = panels(group.reshape(4, nr, ci), nr)
+            np.matmul(np.array(W, np.float32), quarters.reshape(4, -1), out=to.reshape(len(W), -1))
         return packed
