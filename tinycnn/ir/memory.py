@@ -115,7 +115,7 @@ class Pool:
                 so_far = sum(chunk.nbytes for chunk in self.chunks)
                 self.chunks.append(Chunk(max(rounded(nbytes), so_far, CHUNK_BYTES)))
                 piece = self.chunks[-1].take(nbytes)
-                assert piece is not None
+            assert piece is not None
             return piece
 
     def trim(self) -> None:
@@ -144,11 +144,12 @@ def readable(shape: Sequence[int], dtype: Any = np.float32) -> np.ndarray:
     """An uninitialised array of which `block_of` needs no copy. It must not change once it is a constant."""
     nbytes = math.prod(shape) * np.dtype(dtype).itemsize
     if current.pool:
-        owner = block = current.pool.take(nbytes)
+        block = current.pool.take(nbytes)
     else:
         block = aligned(nbytes + OVERREAD)
         block[nbytes:] = 0
-        owner = block.base
+    # A piece of a pool is an array with an owner that is none.
+    owner = block.base if isinstance(block.base, np.ndarray) else block
     owners[id(owner)] = owner
     return block[:nbytes].view(dtype).reshape(shape)
 
