@@ -8,6 +8,7 @@ from tests.passes.network import Line, applied, network, nodes
 from tinycnn.ops.add import Add
 from tinycnn.ops.clip import Clip
 from tinycnn.ops.div import Div
+from tinycnn.ops.erf import Erf
 from tinycnn.ops.hard_sigmoid import HardSigmoid
 from tinycnn.ops.max import Max
 from tinycnn.ops.min import Min
@@ -17,6 +18,7 @@ from tinycnn.ops.sigmoid import Sigmoid
 from tinycnn.ops.softplus import Softplus
 from tinycnn.ops.tanh import Tanh
 from tinycnn.passes.recognise_clip import recognise_clip
+from tinycnn.passes.recognise_gelu import recognise_gelu
 from tinycnn.passes.recognise_swish import recognise_swish
 
 CONSTANTS = {
@@ -59,6 +61,48 @@ def test_gates(lines: list[Line], expected: str) -> None:
 def test_what_is_no_gate(lines: list[Line], outputs: str) -> None:
     graph = network(lines, CONSTANTS, outputs=outputs)
     assert recognise_swish(graph) is graph
+
+
+GELU = {"root": np.float32(2**0.5), "inverse": np.float32(0.5**0.5), "one": np.float32(1), "half": np.float32(0.5)}
+ERF: list[Line] = [("a", Div(), "x root"), ("b", Erf(), "a"), ("c", Add(), "b one")]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [*ERF, ("d", Mul(), "x c"), ("y", Mul(), "d half")],
+        [*ERF, ("d", Mul(), "c half"), ("y", Mul(), "d x")],
+        [("h", Mul(), "half x"), *ERF, ("y", Mul(), "c h")],
+        [
+            ("a", Mul(), "inverse x"),
+            ("b", Erf(), "a"),
+            ("c", Add(), "one b"),
+            ("d", Mul(), "c x"),
+            ("y", Mul(), "half d"),
+        ],
+        [("r", Relu(), "x"), ("a", Div(), "r root"), *ERF[1:], ("d", Mul(), "r c"), ("y", Mul(), "d half")],
+    ],
+    ids=["product halved", "gate halved", "x halved", "by the inverse", "of what is computed"],
+)
+def test_gelu(lines: list[Line]) -> None:
+    assert nodes(applied(recognise_gelu, network(lines, GELU)))[-1].startswith("y = Gelu(")
+
+
+@pytest.mark.parametrize(
+    "lines, outputs",
+    [
+        ([*ERF, ("d", Mul(), "x c"), ("y", Mul(), "d one")], "y"),
+        ([("a", Div(), "x half"), *ERF[1:], ("d", Mul(), "x c"), ("y", Mul(), "d half")], "y"),
+        ([*ERF[:2], ("c", Add(), "b half"), ("d", Mul(), "x c"), ("y", Mul(), "d half")], "y"),
+        ([*ERF, ("r", Relu(), "x"), ("d", Mul(), "r c"), ("y", Mul(), "d half")], "y"),
+        ([*ERF, ("d", Mul(), "x c"), ("y", Mul(), "d half")], "y d"),
+        ([*ERF, ("d", Mul(), "x c"), ("e", Mul(), "d x"), ("y", Mul(), "e half")], "y"),
+    ],
+    ids=["not halved", "another scale", "another offset", "of another value", "graph output", "a square"],
+)
+def test_what_is_no_gelu(lines: list[Line], outputs: str) -> None:
+    graph = network(lines, GELU, outputs=outputs)
+    assert recognise_gelu(graph) is graph
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 from tinycnn.ir import Graph, verify
 from tinycnn.passes.cancel_transposes import cancel_transposes
+from tinycnn.passes.convolve_products import convolve_products
 from tinycnn.passes.drop_identity import drop_identity
 from tinycnn.passes.drop_noops import drop_noops
 from tinycnn.passes.fake_quantize import fake_quantize
@@ -19,6 +20,7 @@ from tinycnn.passes.merge_matmul_add import merge_matmul_add
 from tinycnn.passes.merge_reshapes import merge_reshapes
 from tinycnn.passes.multiply_bytes import multiply_bytes
 from tinycnn.passes.recognise_clip import recognise_clip
+from tinycnn.passes.recognise_gelu import recognise_gelu
 from tinycnn.passes.recognise_global_pool import recognise_global_pool
 from tinycnn.passes.recognise_scale_shift import recognise_scale_shift
 from tinycnn.passes.recognise_shuffle import recognise_shuffle
@@ -35,6 +37,8 @@ LOAD: tuple[Pass, ...] = (
     fold_constants,
     recognise_clip,
     recognise_swish,
+    recognise_gelu,
+    convolve_products,
     merge_matmul_add,
     fold_pad,
     fold_batch_norm,
