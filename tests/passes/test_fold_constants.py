@@ -9,12 +9,14 @@ import pytest
 
 from tests.numerics import EXACT
 from tests.passes.network import applied, kinds, network, nodes
+from tinycnn.converters.onnx.fallback import of_operator
 from tinycnn.errors import ShapeError
 from tinycnn.ir import TensorSpec
 from tinycnn.ops import Op
 from tinycnn.ops.add import Add
 from tinycnn.ops.concat import Concat
 from tinycnn.ops.constant_of_shape import ConstantOfShape
+from tinycnn.ops.conv import Conv
 from tinycnn.ops.dequantize_linear import DequantizeLinear
 from tinycnn.ops.mul import Mul
 from tinycnn.ops.op import Specs, Values
@@ -82,6 +84,20 @@ class _Foreign(Op):
 def test_foreign_operators_are_folded_where_that_is_safe(kind: str, result: object, folded: bool) -> None:
     graph = network([("y", _Foreign(kind, result), "c")], {"c": np.zeros(3)})
     assert (fold_constants(graph) is not graph) == folded
+
+
+@pytest.mark.parametrize("outputs", ["n", "n mean variance"])
+def test_weights_that_are_standardised_are_folded_whatever_their_size(outputs: str) -> None:
+    """As exporters write it: a batch normalisation of the weights with statistics of their own."""
+    op = of_operator("BatchNormalization", "w g z z o".split(), outputs.split(), {"training_mode": 1})
+    w = np.random.default_rng(0).standard_normal((1, 64, 3 * 27 * 9))
+    constants = {"w": w, "g": np.full(64, 0.5), "z": np.zeros(64), "o": np.ones(64), "shape": np.array([64, 3, 27, 9])}
+    graph = network([(outputs, op, "w g z z o"), ("k", Reshape(), "n shape"), ("y", Conv(), "x k")], constants)
+    after = applied(fold_constants, graph, x=(1, 3, 30, 12))
+    assert nodes(after) == ["y = Conv(x, k)"]
+    kernel = after.constants["k"].reshape(64, -1)
+    np.testing.assert_allclose(kernel.mean(1), 0, atol=1e-6)
+    np.testing.assert_allclose(kernel.std(1), 0.5, rtol=1e-4)
 
 
 def test_a_contradiction_names_the_node() -> None:
