@@ -7,19 +7,21 @@ import tinycnn
 from tests.passes.network import Line, applied, kinds, network
 from tinycnn.ops.add import Add
 from tinycnn.ops.clip import Clip
+from tinycnn.ops.div import Div
 from tinycnn.ops.gelu import Gelu
 from tinycnn.ops.layer_normalization import LayerNormalization
 from tinycnn.ops.matmul import MatMul
 from tinycnn.ops.mul import Mul
 from tinycnn.ops.relu import Relu
+from tinycnn.ops.sub import Sub
 from tinycnn.ops.transpose import Transpose
 from tinycnn.passes.convolve_products import convolve_products
 
 RNG = np.random.default_rng(0)
 CONSTANTS = {
-    "w": RNG.standard_normal((3, 8)), "b": RNG.standard_normal(8), "v": RNG.standard_normal((8, 5)),
-    "c": RNG.standard_normal(5), "scale": RNG.standard_normal(3), "low": np.float32(-1), "lows": np.full(8, -1.0),
-    "wide": RNG.standard_normal((1, 1, 1, 8)), "stack": RNG.standard_normal((1, 3, 8)), "gamma": RNG.standard_normal(8),
+    "w": RNG.standard_normal((3, 8)), "b": RNG.standard_normal(8), "v": RNG.standard_normal((8, 3)),
+    "c": RNG.standard_normal(3), "scale": RNG.standard_normal(3), "low": np.float32(-1),
+    "wide": RNG.standard_normal((1, 1, 1, 8)), "stack": RNG.standard_normal((1, 3, 8)), "gamma": RNG.standard_normal(3),
 }  # fmt: skip
 LAST, FIRST = Transpose((0, 2, 3, 1)), Transpose((0, 3, 1, 2))
 SHAPES = {"x": (2, 3, 4, 5)}
@@ -29,20 +31,21 @@ SHAPES = {"x": (2, 3, 4, 5)}
     "lines, expected",
     [
         ([("a", MatMul(), "t w"), ("y", FIRST, "a")], "Transpose Transpose Conv"),
-        ([("a", MatMul(), "t w"), ("d", Add(), "a b"), ("y", FIRST, "d")], "Transpose Transpose Conv"),
-        ([("a", MatMul(), "t w"), ("d", Add(), "b a"), ("e", Gelu(), "d"), ("y", FIRST, "e")],
-         "Transpose Transpose Conv Gelu"),
+        ([("a", MatMul(), "t w"), ("d", Add(), "a b"), ("y", FIRST, "d")], "Transpose Transpose Conv Add"),
+        ([("a", MatMul(), "t w"), ("d", Sub(), "b a"), ("e", Gelu(), "d"), ("y", FIRST, "e")],
+         "Transpose Transpose Conv Sub Gelu"),
         ([("a", MatMul(), "t w"), ("d", Add(), "a b"), ("e", Clip(), "d low"), ("f", MatMul(), "e v"),
-          ("g", Add(), "f c"), ("y", FIRST, "g")], "Transpose Transpose Conv Clip Conv"),
+          ("g", Mul(), "f c"), ("y", FIRST, "g")], "Transpose Transpose Conv Add Clip Conv Mul"),
         ([("r", Relu(), "t"), ("a", MatMul(), "r w"), ("y", FIRST, "a")], "Transpose Relu Transpose Conv"),
-        ([("a", MatMul(), "t w"), ("d", Add(), "a b"), ("e", Add(), "d gamma"), ("y", FIRST, "e")], None),
+        ([("a", MatMul(), "t w"), ("d", Div(), "a low"), ("y", FIRST, "d")], "Transpose Transpose Conv Div"),
         ([("a", MatMul(), "t w"), ("d", Add(), "a wide"), ("y", FIRST, "d")], None),
-        ([("a", MatMul(), "t w"), ("d", Mul(), "a gamma"), ("y", FIRST, "d")], None),
+        ([("a", MatMul(), "t w"), ("d", Mul(), "a a"), ("y", FIRST, "d")], None),
         ([("a", MatMul(), "t stack"), ("y", FIRST, "a")], None),
         ([("a", MatMul(), "t w"), ("y", LAST, "a")], None),
+        ([("y", FIRST, "t")], None),
     ],
-    ids=["product", "bias", "bias and function", "two layers", "function before", "two biases", "bias of four axes",
-         "scaled", "stack of matrices", "another order"],
+    ids=["product", "bias", "difference and function", "two layers", "function before", "scalar", "bias of four axes",
+         "square", "stack of matrices", "another order", "no product"],
 )  # fmt: skip
 def test_products(lines: list[Line], expected: str | None) -> None:
     graph = network([("t", LAST, "x"), *lines], CONSTANTS)
@@ -66,7 +69,9 @@ def test_a_block_of_convnext_has_two_transpositions_left() -> None:
         ("e", Gelu(), "d"),
         ("f", MatMul(), "e v"),
         ("g", Add(), "f c"),
-        ("y", FIRST, "g"),
+        ("s", Mul(), "g gamma"),
+        ("z", FIRST, "s"),
+        ("y", Add(), "z x"),
     ]
     session = tinycnn.InferenceSession(network(lines, CONSTANTS, inputs=SHAPES))
     graph = session.plan(SHAPES).graph

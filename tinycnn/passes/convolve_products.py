@@ -1,10 +1,8 @@
 """Turns dense layers over the channels of [n, h, w, c] into the convolutions that they are."""
 
-from dataclasses import dataclass
-
-from tinycnn.ir import Graph, Node
+from tinycnn.ir import Graph, Node, Operator
 from tinycnn.ops.activation import _Elementwise
-from tinycnn.ops.add import Add
+from tinycnn.ops.broadcast import _Arithmetic
 from tinycnn.ops.conv import Conv
 from tinycnn.ops.matmul import MatMul
 from tinycnn.ops.transpose import Transpose
@@ -24,89 +22,73 @@ def convolve_products(graph: Graph) -> Graph:
         y = Transpose[perm=(0, 3, 1, 2)](c)
     After
         t = Transpose[perm=(0, 3, 1, 2)](x)
-        a = Conv(t, w.kernel, bias)
-        y = Gelu(a)
+        a = Conv(t, w.first)
+        b = Add(a, bias.first)
+        y = Gelu(b)
 
-    Several such products in a row at once, with elementwise functions between; if nothing else reads what lies between.
-    Numerics: rounding.
+    Several such products in a row at once, with functions of elements and arithmetic on channels between; if nothing
+    else reads what lies between. Numerics: rounding.
     """
     edit = Rewriter(graph)
     for node in edit:
-        links = chain(edit, node.inputs[0]) if node.op == TO_CHANNELS_FIRST else []
-        if links:
-            write(edit, node, links)
+        nodes = chain(edit, node.inputs[0]) if node.op == TO_CHANNELS_FIRST else []
+        if nodes:
+            write(edit, node, nodes)
         else:
             edit.keep(node)
     return edit.finish()
 
 
-@dataclass(frozen=True)
-class Link:
-    """A layer of a chain: its nodes, the last one first, and what it reads. w and bias: of a product, else none."""
-
-    nodes: tuple[Node, ...]
-    x: str
-    w: str = ""
-    bias: str = ""
-
-
-def chain(edit: Rewriter, value: str) -> list[Link]:
+def chain(edit: Rewriter, value: str) -> list[Node]:
     """The layers before a value of four axes, the last one first; empty where there is no product among them."""
-    links: list[Link] = []
-    while (link := product(edit, value) or function(edit, value)) is not None:
-        links.append(link)
-        value = link.x
-    while links and not links[-1].w:
-        links.pop()
-    return links
+    nodes: list[Node] = []
+    while (node := edit.sole(value)) is not None and (is_product(edit, node) or is_function(edit, node)):
+        nodes.append(node)
+        value = operands(edit, node)[0]
+    while nodes and not isinstance(nodes[-1].op, MatMul):
+        nodes.pop()
+    return nodes
 
 
-def product(edit: Rewriter, value: str) -> Link | None:
-    """A MatMul by a constant matrix, and the bias that is added to it."""
-    node = edit.sole(value)
-    if node is None:
-        return None
-    if isinstance(node.op, Add) and node.op.activation is None:
-        for x, bias in (node.inputs, node.inputs[::-1]):
-            link, b = product(edit, x), edit.constant(bias)
-            if link is not None and not link.bias and b is not None:
-                w = edit.constant(link.w)
-                if w is not None and b.shape == w.shape[1:]:
-                    return Link((node, *link.nodes), link.x, link.w, bias)
-        return None
+def operands(edit: Rewriter, node: Node) -> tuple[str, ...]:
+    """Inputs, the one that is computed first."""
+    return tuple(sorted(node.inputs, key=lambda name: edit.constant(name) is not None))
+
+
+def is_product(edit: Rewriter, node: Node) -> bool:
+    """Of what is computed and a constant matrix."""
     w = edit.constant(node.inputs[1]) if node.op == MatMul() else None
-    if w is None or w.ndim != 2 or w.dtype.kind != "f":
-        return None
-    return Link((node,), node.inputs[0], node.inputs[1])
+    return w is not None and w.ndim == 2 and w.dtype.kind == "f"
 
 
-def function(edit: Rewriter, value: str) -> Link | None:
-    """A function of each element alone."""
-    node = edit.sole(value)
-    if node is None or not isinstance(node.op, _Elementwise):
-        return None
-    parameters = [edit.constant(name) for name in node.inputs[1:] if name]
-    if any(parameter is None or parameter.ndim for parameter in parameters):
-        return None
-    return Link((node,), node.inputs[0])
+def is_function(edit: Rewriter, node: Node) -> bool:
+    """Of each element alone, or of it and what a constant holds for its channel."""
+    if not isinstance(node.op, _Elementwise | _Arithmetic):
+        return False
+    constants = [edit.constant(name) for name in node.inputs if name]
+    known = [constant for constant in constants if constant is not None]
+    most_axes = 1 if isinstance(node.op, _Arithmetic) else 0
+    return len(known) == len(constants) - 1 and all(constant.ndim <= most_axes for constant in known)
 
 
-def write(edit: Rewriter, transpose: Node, links: list[Link]) -> None:
+def write(edit: Rewriter, transpose: Node, nodes: list[Node]) -> None:
     """Writes the layers where the transposition stood, which now comes first."""
-    edit.drop(transpose)
-    for link in links:
-        for node in link.nodes:
-            edit.drop(node)
+    for node in (transpose, *nodes):
+        edit.drop(node)
     value = edit.value(f"{transpose.outputs[0]}.first", None)
-    edit.write(Node(transpose.op, (links[-1].x,), (value,), transpose.name))
-    for i, link in reversed(list(enumerate(links))):
-        name, output = link.nodes[-1].name, link.nodes[0].outputs[0]
-        made = edit.value(f"{output}.first", None) if i else transpose.outputs[0]
-        if link.w:
-            w = edit.constants[edit.name(link.w)]
-            kernel = edit.add(f"{link.w}.kernel", w.T[:, :, None, None])
-            edit.write(Node(Conv(), (value, kernel, *filter(None, [link.bias])), (made,), name))
-            edit.log(link.nodes[-1], "rewritten", "as a 1x1 convolution")
-        else:
-            edit.write(Node(link.nodes[0].op, (value, *link.nodes[0].inputs[1:]), (made,), name))
+    edit.write(Node(transpose.op, (operands(edit, nodes[-1])[0],), (value,), transpose.name))
+    for node in reversed(nodes):
+        made = transpose.outputs[0] if node is nodes[0] else edit.value(f"{node.outputs[0]}.first", None)
+        inputs = tuple(second(edit, name) or value for name in node.inputs)
+        op: Operator = Conv() if isinstance(node.op, MatMul) else node.op
+        edit.write(Node(op, inputs, (made,), node.name))
+        edit.log(node, "rewritten", "for channels that come second")
         value = made
+
+
+def second(edit: Rewriter, name: str) -> str:
+    """A constant for channels that come second; none where it is no constant."""
+    array = edit.constant(name)
+    if array is None or not array.ndim:
+        return name if array is not None else ""
+    return edit.add(f"{name}.first", array.T[:, :, None, None] if array.ndim == 2 else array[:, None, None])
