@@ -16,6 +16,7 @@ from tinycnn.passes.fold_scale import fold_scale
 from tinycnn.passes.fuse_activation import fuse_activation
 from tinycnn.passes.fuse_residual import fuse_residual
 from tinycnn.passes.keep_integers import keep_integers
+from tinycnn.passes.merge_branches import merge_branches
 from tinycnn.passes.merge_matmul_add import merge_matmul_add
 from tinycnn.passes.merge_reshapes import merge_reshapes
 from tinycnn.passes.multiply_bytes import multiply_bytes
@@ -43,6 +44,7 @@ LOAD: tuple[Pass, ...] = (
     fold_pad,
     fold_batch_norm,
     fold_scale,
+    merge_branches,
     fold_focus,
     fuse_activation,
 )
