@@ -23,7 +23,7 @@ CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 ONNX_TYPES = {"float32": "float", "float64": "double", "bool": "bool", "object": "string", "str": "string"}
 WINOGRAD = tuple(f"winograd_f{m}x{r}" for m, r in ((2, 3), (4, 3), (6, 3), (4, 4), (5, 4), (2, 5), (4, 5)))
 STRIDED = tuple(f"{name}s2" for name in WINOGRAD)
-ALGORITHMS = ("direct", "im2col", *WINOGRAD, *STRIDED, "strassen", "depthwise", "grouped", "plain", "bytes")
+ALGORITHMS = ("direct", "im2col", *WINOGRAD, *STRIDED, "strassen", "depthwise", "grouped", "plain", "bytes", "dense")
 NETWORKS_KEPT = 8
 MOST_THREADS = 1024
 

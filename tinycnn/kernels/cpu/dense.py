@@ -9,6 +9,9 @@ import functools
 from collections.abc import Iterable
 from types import SimpleNamespace
 
+import numpy as np
+
+from tinycnn.kernels import convolution
 from tinycnn.kernels.cpu import conv, cost, tuning
 from tinycnn.kernels.cpu.gemm import source, tiled_rows
 from tinycnn.kernels.cpu.isa import ISAS
@@ -139,9 +142,25 @@ def dense(r: Request) -> Iterable[Choice]:
     c = addend(r, p) if p else None
     if p is None or c is None or r.values[0] is not None or r.values[1] is None:
         return
-    lies_so = (p.a_step, p.b_step, p.alpha, len(p.pairs)) == (4, 4, 1.0, 1) and p.a_row == 4 * p.k
+    if (p.a_step, p.b_step, p.alpha, len(p.pairs)) == (4, 4, 1.0, 1) and p.a_row == 4 * p.k:
+        yield from offer(r, p, c)
+
+
+@lowers("Conv")
+def whole(r: Request) -> Iterable[Choice]:
+    """For kernels that cover all of the input, once: what is left of a convolution is a dense layer."""
+    p = convolution.problem(r)
+    if p is None or (p.oh, p.ow, p.g) != (1, 1, 1) or (p.kh, p.kw, p.dh, p.dw) != (p.h, p.w, 1, 1) or p.padded:
+        return
+    k, bias = p.ci * p.kh * p.kw, convolution.weights(r)[1]
+    product = MatrixProduct(p.n, p.co, k, ((0, 0),), 4 * k, 4, 4, 4 * k)
+    c = Addend(None if bias is None else bias.astype(np.float32), 3 if convolution.has_residual(r) else None)
+    yield from offer(r, product, c)
+
+
+def offer(r: Request, p: MatrixProduct, c: Addend) -> Iterable[Choice]:
     b_bytes = 4 * p.n * p.k
-    if not lies_so or tiled_rows(p, r.target.name) or b_bytes <= cost.caches().l2_bytes:
+    if tiled_rows(p, r.target.name) or b_bytes <= cost.caches().l2_bytes:
         return
     read = {0} | {i for i in (c.bias, c.r) if isinstance(i, int)}
     layouts: list[Layout | None] = ["plain" if i in read else None for i in range(len(r.inputs))]
