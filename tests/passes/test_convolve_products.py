@@ -36,6 +36,7 @@ SHAPES = {"x": (2, 3, 4, 5)}
          "Transpose Transpose Conv Sub Gelu"),
         ([("a", MatMul(), "t w"), ("d", Add(), "a b"), ("e", Clip(), "d low"), ("f", MatMul(), "e v"),
           ("g", Mul(), "f c"), ("y", FIRST, "g")], "Transpose Transpose Conv Add Clip Conv Mul"),
+        ([("a", MatMul(), "t w"), ("d", Clip(), "a - low"), ("y", FIRST, "d")], "Transpose Transpose Conv Clip"),
         ([("r", Relu(), "t"), ("a", MatMul(), "r w"), ("y", FIRST, "a")], "Transpose Relu Transpose Conv"),
         ([("a", MatMul(), "t w"), ("d", Div(), "a low"), ("y", FIRST, "d")], "Transpose Transpose Conv Div"),
         ([("a", MatMul(), "t w"), ("d", Add(), "a wide"), ("y", FIRST, "d")], None),
@@ -44,7 +45,8 @@ SHAPES = {"x": (2, 3, 4, 5)}
         ([("a", MatMul(), "t w"), ("y", LAST, "a")], None),
         ([("y", FIRST, "t")], None),
     ],
-    ids=["product", "bias", "difference and function", "two layers", "function before", "scalar", "bias of four axes",
+    ids=["product", "bias", "difference and function", "two layers", "absent parameter",
+         "function before", "scalar", "bias of four axes",
          "square", "stack of matrices", "another order", "no product"],
 )  # fmt: skip
 def test_products(lines: list[Line], expected: str | None) -> None:

@@ -79,7 +79,7 @@ def write(edit: Rewriter, transpose: Node, nodes: list[Node]) -> None:
     edit.write(Node(transpose.op, (operands(edit, nodes[-1])[0],), (value,), transpose.name))
     for node in reversed(nodes):
         made = transpose.outputs[0] if node is nodes[0] else edit.value(f"{node.outputs[0]}.first", None)
-        inputs = tuple(second(edit, name) or value for name in node.inputs)
+        inputs = tuple(name and (second(edit, name) or value) for name in node.inputs)
         op: Operator = Conv() if isinstance(node.op, MatMul) else node.op
         edit.write(Node(op, inputs, (made,), node.name))
         edit.log(node, "rewritten", "for channels that come second")
