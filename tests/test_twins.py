@@ -39,7 +39,7 @@ def network() -> Graph:
         node("Conv", "r w1 b1", "b", pads=(1, 1, 1, 1)),
         node("Relu", "b", "s"),
         node("Conv", "s w2", "c", pads=(0, 1, 1, 0)),
-        node("Conv", "s w3", "d", pads=(0, 1, 1, 0)),
+        node("Conv", "s w3", "d", pads=(1, 0, 0, 1)),
         node("Add", "c d", "e"),
         node("Conv", "e w4", "y", group=5),
         w0=weights(37, 3, 5, 3), b0=weights(37), w1=weights(53, 37, 3, 3), b1=weights(53), w2=weights(35, 53, 3, 3),
