@@ -26,6 +26,7 @@ from tinycnn.passes.recognise_global_pool import recognise_global_pool
 from tinycnn.passes.recognise_scale_shift import recognise_scale_shift
 from tinycnn.passes.recognise_shuffle import recognise_shuffle
 from tinycnn.passes.recognise_swish import recognise_swish
+from tinycnn.passes.shuffle_later import shuffle_later
 from tinycnn.stages import stage
 
 Pass = Callable[[Graph], Graph]
@@ -54,6 +55,7 @@ BIND: tuple[Pass, ...] = (
     drop_noops,
     cancel_transposes,
     recognise_shuffle,
+    shuffle_later,
     recognise_global_pool,
     merge_reshapes,
     merge_matmul_add,
