@@ -190,23 +190,19 @@ class InferenceSession:
         self.lock = threading.Lock()
         self.networks: dict[tuple[str, ...], Network] = {}
         with Pool().provide() as pool:
-            self.load(pool)
+            graph = self.source.load()
+            self.declared = graph.replace(constants={})
+            self.values = frozenset((*graph.inputs, *graph.constants, *graph.producers()))
+            for name in set(self.algorithms) - {"", *(node.name for node in graph.nodes)}:
+                raise OptionError(f"conv_algorithm: the model has no node {name!r}")
+            self.network = self.networks[graph.outputs] = self.network_for(as_f32(graph), graph.outputs, pool)
+            del graph  # what passes made other weights of need not stay in memory while these are packed
+            self.runner = self.network.settle()
         pool.trim()
-
-    def load(self, pool: Pool) -> None:
-        """Reads the model, and plans what it needs no feed for."""
-        graph = self.source.load()
-        self.declared = graph.replace(constants={})
-        self.values = frozenset((*graph.inputs, *graph.constants, *graph.producers()))
-        for name in set(self.algorithms) - {"", *(node.name for node in graph.nodes)}:
-            raise OptionError(f"conv_algorithm: the model has no node {name!r}")
-        self.network = self.networks[graph.outputs] = self.network_for(as_f32(graph), graph.outputs, pool)
-        del graph  # what passes made other weights of need not stay in memory while these are packed
         self.casts = [self.cast_of(name) for name in self.declared.outputs]
         self.takes_device_arrays = CUDA in self.providers
         static = {name: spec for name, spec in self.declared.inputs.items() if spec.is_static}
         self.exact = {n: (spec.dims, spec.dtype) for n, spec in static.items() if computed(spec.dtype) == spec.dtype}
-        self.runner = self.network.settle()
 
     def imported(self) -> Graph:
         """The graph before any pass, in the dtypes that it is computed in: read again.

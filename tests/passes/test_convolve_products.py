@@ -45,9 +45,8 @@ SHAPES = {"x": (2, 3, 4, 5)}
         ([("a", MatMul(), "t w"), ("y", LAST, "a")], None),
         ([("y", FIRST, "t")], None),
     ],
-    ids=["product", "bias", "difference and function", "two layers", "absent parameter",
-         "function before", "scalar", "bias of four axes",
-         "square", "stack of matrices", "another order", "no product"],
+    ids=["product", "bias", "difference and function", "two layers", "absent parameter", "function before", "scalar",
+         "bias of four axes", "square", "stack of matrices", "another order", "no product"],
 )  # fmt: skip
 def test_products(lines: list[Line], expected: str | None) -> None:
     graph = network([("t", LAST, "x"), *lines], CONSTANTS)

@@ -44,21 +44,21 @@ def chain(edit: Rewriter, value: str) -> list[Node]:
     nodes: list[Node] = []
     while (node := edit.sole(value)) is not None and (is_product(edit, node) or is_function(edit, node)):
         nodes.append(node)
-        value = operands(edit, node)[0]
+        value = computed(edit, node)
     while nodes and not isinstance(nodes[-1].op, MatMul):
         nodes.pop()
     return nodes
 
 
-def operands(edit: Rewriter, node: Node) -> tuple[str, ...]:
-    """Inputs, the one that is computed first."""
-    return tuple(sorted(node.inputs, key=lambda name: edit.constant(name) is not None))
+def computed(edit: Rewriter, node: Node) -> str:
+    """The only input that is no constant."""
+    return next(name for name in node.inputs if edit.constant(name) is None)
 
 
 def is_product(edit: Rewriter, node: Node) -> bool:
     """Of what is computed and a constant matrix."""
     w = edit.constant(node.inputs[1]) if node.op == MatMul() else None
-    return w is not None and w.ndim == 2 and w.dtype.kind == "f"
+    return w is not None and w.ndim == 2 and w.dtype.kind == "f" and edit.constant(node.inputs[0]) is None
 
 
 def is_function(edit: Rewriter, node: Node) -> bool:
@@ -76,7 +76,7 @@ def write(edit: Rewriter, transpose: Node, nodes: list[Node]) -> None:
     for node in (transpose, *nodes):
         edit.drop(node)
     value = edit.value(f"{transpose.outputs[0]}.first", None)
-    edit.write(Node(transpose.op, (operands(edit, nodes[-1])[0],), (value,), transpose.name))
+    edit.write(Node(transpose.op, (computed(edit, nodes[-1]),), (value,), transpose.name))
     for node in reversed(nodes):
         made = transpose.outputs[0] if node is nodes[0] else edit.value(f"{node.outputs[0]}.first", None)
         inputs = tuple(name and (second(edit, name) or value) for name in node.inputs)

@@ -1,5 +1,6 @@
 """Computes at load what depends on no input."""
 
+import sys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -16,17 +17,15 @@ GROWTH_BYTES = 64 << 20
 UNPREDICTED_BYTES = 1 << 16
 
 # Operators without a class of their own say nothing of their outputs. These make nothing much larger than their inputs,
-# end after a time that these bound, and throw no dice.
-TRUSTED = frozenset(
-    f"onnx.{kind}"
+# end after a time that these bound, and throw no dice: the most bytes of inputs. By a batch normalisation, which ends
+# after a time that is linear in them, weights of any size are standardised.
+TRUSTED = {
+    f"onnx.{kind}": UNPREDICTED_BYTES
     for kind in """
     Acos Acosh Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Compress Cos Cosh CumSum
     EyeLike IsInf IsNaN ReverseSequence ScatterElements ScatterND Sin Sinh Tan TopK Trilu Unique
     """.split()
-)
-
-# And this one ends after a time that is linear in them: weights of any size are standardised by it.
-LINEAR = "onnx.BatchNormalization"
+} | {"onnx.BatchNormalization": sys.maxsize}
 
 
 def fold_constants(graph: Graph) -> Graph:
@@ -72,9 +71,8 @@ class Folder:
         outputs  their specs, None where they are not known before
         """
         given = sum(x.nbytes for x in inputs if x is not None)
-        if outputs is None and node.kind != LINEAR:
-            if given > UNPREDICTED_BYTES or not (node.kind in TRUSTED or node.kind in REGISTRY):
-                return None
+        if outputs is None and given > TRUSTED.get(node.kind, UNPREDICTED_BYTES if node.kind in REGISTRY else -1):
+            return None
         growth = max(0, sum(spec.nbytes for spec in outputs or ()) - GROWTH * given)
         if growth > self.left:
             return None

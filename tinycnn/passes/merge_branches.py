@@ -67,14 +67,11 @@ class Branch:
 def merge(edit: Rewriter, node: Node) -> bool:
     if not isinstance(node.op, Add | Sum) or len(node.inputs) != 2 or node.op.activation is not None:
         return False
-    nodes = [edit.sole(name) for name in node.inputs]
-    if nodes[0] is None or nodes[1] is None or edit.name(nodes[0].inputs[0]) != edit.name(nodes[1].inputs[0]):
+    one, other = map(edit.sole, node.inputs)
+    if one is None or other is None or edit.name(one.inputs[0]) != edit.name(other.inputs[0]):
         return False
-    branches = [convolution(edit, n) for n in nodes if n is not None]
-    first = next((branch for branch in branches if branch is not None), None)
-    if first is None:
-        return False
-    a, b = (branch or diagonal(edit, n, first) for branch, n in zip(branches, nodes, strict=True) if n is not None)
+    a, b = convolution(edit, one), convolution(edit, other)
+    a, b = a or (b and diagonal(edit, one, b)), b or (a and diagonal(edit, other, a))
     if a is None or b is None or (a.op.strides, a.op.group, a.axes) != (b.op.strides, b.op.group, b.axes):
         return False
     for wide, narrow in ((a, b), (b, a)):

@@ -2,7 +2,6 @@
 
 from tinycnn.ir import Graph, Node
 from tinycnn.ops.add import Add
-from tinycnn.ops.div import Div
 from tinycnn.ops.erf import Erf
 from tinycnn.ops.gelu import Gelu
 from tinycnn.ops.mul import Mul
@@ -81,7 +80,7 @@ def gate_of(edit: Rewriter, value: str) -> tuple[str, list[Node]] | None:
         if erf is None or offset != 1 or not isinstance(erf.op, Erf):
             continue
         scaled = edit.sole(erf.inputs[0])
-        found = divisor(edit, scaled) if scaled is not None and isinstance(scaled.op, Div | Mul) else None
+        found = divisor(edit, scaled) if scaled is not None else None
         if scaled is not None and found is not None and close(found[1], 2**0.5):
             return edit.name(found[0]), [add, erf, scaled]
     return None

@@ -26,7 +26,7 @@ def shuffle_later(graph: Graph) -> Graph:
     for node in edit:
         shuffle = edit.sole(node.inputs[0]) if shrinks(edit, node) else None
         if shuffle is not None and isinstance(shuffle.op, ChannelShuffle):
-            swap(edit, shuffle, shuffle.op.group, node)
+            swap(edit, shuffle, node)
         else:
             edit.keep(node)
     return edit.finish()
@@ -41,11 +41,13 @@ def shrinks(edit: Rewriter, node: Node) -> bool:
     return known and w is not None and w.shape[:2] == (node.op.group, 1)
 
 
-def swap(edit: Rewriter, shuffle: Node, groups: int, conv: Node) -> None:
+def swap(edit: Rewriter, shuffle: Node, conv: Node) -> None:
     (y,) = conv.outputs
-    channels = np.argsort(np.arange(edit.constants[edit.name(conv.inputs[1])].shape[0]).reshape(groups, -1).T.ravel())
+    assert isinstance(conv.op, Conv)
+    (shuffled,) = shuffle.op.reference(np.arange(conv.op.group).reshape(1, -1))
+    order = np.argsort(shuffled[0])
     constants = [
-        name and edit.add(f"{name}.unshuffled", edit.constants[edit.name(name)][channels]) for name in conv.inputs[1:]
+        name and edit.add(f"{name}.unshuffled", edit.constants[edit.name(name)][order]) for name in conv.inputs[1:]
     ]
     for node in (shuffle, conv):
         edit.drop(node)

@@ -147,7 +147,7 @@ def dense(r: Request) -> Iterable[Choice]:
 
 
 @lowers("Conv")
-def whole(r: Request) -> Iterable[Choice]:
+def dense_convolution(r: Request) -> Iterable[Choice]:
     """For kernels that cover all of the input, once: what is left of a convolution is a dense layer."""
     p = convolution.problem(r)
     if p is None or (p.oh, p.ow, p.g) != (1, 1, 1) or (p.kh, p.kw, p.dh, p.dw) != (p.h, p.w, 1, 1) or p.padded:
