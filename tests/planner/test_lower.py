@@ -49,6 +49,28 @@ def test_memory_that_is_read_later_is_not_taken_over() -> None:
     assert buffer_of(p, 1, "x") != buffer_of(p, 1, "y")
 
 
+def scratch(p: Program) -> list[tuple[int, int]]:
+    """Of each row that has some for each thread: the buffer, and bytes from one thread's part to the next one's."""
+    values = [p.values(row) for row in p.rows]
+    return [(decode(v.scratch)[0], v.scratch_bytes) for v in values if getattr(v, "scratch", 0)]
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_each_of_several_threads_finds_its_scratch_at_the_same_place_in_all_nodes(threads: int) -> None:
+    w, v = normal(64, 32, 3, 3), normal(16, 64, 3, 3)
+    p = program(chain((1, 32, 30, 31), conv("x", "w", "a"), conv("a", "v", "y"), w=w, v=v), "winograd_f4x3", threads)
+    (buffer, stride), second = scratch(p)
+    assert (buffer, stride) == second
+    assert p.buffers[buffer].nbytes == stride * threads
+
+
+def test_scratch_of_one_thread_lives_as_long_as_its_node() -> None:
+    w, v = normal(64, 32, 3, 3), normal(16, 64, 3, 3)
+    p = program(chain((1, 32, 30, 31), conv("x", "w", "a"), conv("a", "v", "y"), w=w, v=v), "winograd_f4x3", 1)
+    (first, _), (second, _) = scratch(p)
+    assert p.buffers[first].last < p.buffers[second].first
+
+
 def test_a_view_costs_nothing() -> None:
     nodes = [node("Relu", "x", "a"), node("Reshape", "a shape", "b"), node("Relu", "b", "y")]
     p = program(chain((2, 3, 4, 5), *nodes, shape=np.array([6, 20])))

@@ -23,6 +23,18 @@ class Ref:
     def __add__(self, nbytes: int) -> "Ref":
         return Ref(self.buffer, self.offset + nbytes)
 
+    @property
+    def stride(self) -> "Stride":
+        """Of what `Emitter.apart` returned."""
+        return Stride(self.buffer)
+
+
+@dataclass(frozen=True)
+class Stride:
+    """Bytes from one thread's part of buffer number `buffer` to the next one's, before they are known."""
+
+    buffer: int
+
 
 class Target(Protocol):
     """What kernels are compiled for. `platform` is the folder that they are in, `name` the end of theirs.
@@ -78,7 +90,12 @@ class Emitter(Protocol):
         """Memory of this node's own, undefined at the start of its first row, dead after its last; 64-byte aligned."""
         ...
 
-    def row(self, kernel: Kernel, **values: "int | float | Ref | Kernel") -> None:
+    def apart(self, nbytes: int) -> Ref:
+        """Scratch for each thread, `Ref.stride` or at least `nbytes` from one's to the next one's. Each finds its own
+        at the same place in all nodes: another core's cache never holds it."""
+        ...
+
+    def row(self, kernel: Kernel, **values: "int | float | Ref | Stride | Kernel") -> None:
         """One row: a value for each field. Rows run in order, all threads meeting after each.
 
         "addr" fields take a Ref, or 0 where the kernel allows none; "code" fields a Kernel or 0.

@@ -3,7 +3,7 @@
 import collections
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from tinycnn.ir import Graph, Node, TensorSpec
 from tinycnn.ir.memory import OVERREAD
 from tinycnn.kernels.cpu import reorder
 from tinycnn.kernels.kernel import Kernel
-from tinycnn.kernels.lowering import Choice, Layout, Ref, Request, Target, blocked_size, blocks, to_blocked
+from tinycnn.kernels.lowering import Choice, Layout, Ref, Request, Stride, Target, blocked_size, blocks, to_blocked
 from tinycnn.planner import arena
 from tinycnn.planner.concat import Parts, find_parts
 from tinycnn.planner.program import MOST, Buffer, Port, Program, Row, Step, encode
@@ -66,6 +66,8 @@ class Writer:
         self.kernel_list: list[Kernel] = []
         self.rows: list[Row] = []
         self.buffers: list[Buffer] = []
+        self.parted: list[Ref] = []
+        self.strides: list[tuple[int, int, int]] = []
         self.places: dict[Place, Ref] = {}
         self.weight_numbers: dict[int, int] = {}
         self.steps: list[Step] = []
@@ -76,6 +78,15 @@ class Writer:
     def buffer(self, name: str, nbytes: int, scratch: bool = False) -> Ref:
         self.buffers.append(Buffer(name, nbytes, scratch=scratch))
         return Ref(len(self.buffers) - 1)
+
+    def apart(self, i: int, nbytes: int) -> Ref:
+        """The i-th scratch for each thread that a node asks for: as large as the largest of all nodes'."""
+        if i == len(self.parted):
+            self.parted.append(self.buffer(f"scratch {i} of all threads", 0, scratch=True))
+        buffer = self.buffers[self.parted[i].buffer]
+        each = -(-nbytes // arena.ALIGNMENT) * arena.ALIGNMENT
+        buffer.nbytes = max(buffer.nbytes, each * self.options.threads)
+        return self.parted[i]
 
     def nbytes(self, spec: TensorSpec, layout: Layout) -> int:
         return 4 * blocked_size(spec.dims, self.options.target.lanes) if layout == "blocked" else spec.nbytes
@@ -118,7 +129,7 @@ class Writer:
         self.row(kernel, x=source, y=target, **values)
         return target
 
-    def row(self, kernel: Kernel, **values: "int | float | Ref | Kernel") -> None:
+    def row(self, kernel: Kernel, **values: "int | float | Ref | Stride | Kernel") -> None:
         slots = []
         names = [f.name for f in kernel.fields]
         if set(values) != set(names):
@@ -128,6 +139,9 @@ class Writer:
             if isinstance(value, Ref):
                 self.buffers[value.buffer].touch(len(self.rows))
                 slots.append(encode(value.buffer, value.offset))
+            elif isinstance(value, Stride):
+                self.strides.append((len(self.rows), len(slots), value.buffer))
+                slots.append(0)
             elif isinstance(value, Kernel):
                 slots.append(self.number(value) + 1)
             elif f.kind == "f32":
@@ -135,6 +149,14 @@ class Writer:
             else:
                 slots.append(int(value))
         self.rows.append(Row(self.number(kernel), tuple(slots), len(self.steps)))
+
+    def finished_rows(self) -> tuple[Row, ...]:
+        """With the strides that are known when all rows are written."""
+        for number, slot, buffer in self.strides:
+            row = self.rows[number]
+            stride = self.buffers[buffer].nbytes // self.options.threads
+            self.rows[number] = replace(row, slots=(*row.slots[:slot], stride, *row.slots[slot + 1 :]))
+        return tuple(self.rows)
 
     def number(self, kernel: Kernel) -> int:
         if kernel.name not in self.kernels:
@@ -196,7 +218,7 @@ class NodeEmitter:
     """The `Emitter` of one node."""
 
     def __init__(self, writer: Writer, request: Request, choice: Choice):
-        self.writer, self.request, self.choice = writer, request, choice
+        self.writer, self.request, self.choice, self.parted = writer, request, choice, 0
         self.ins = {
             i: writer.locate_input(request, choice, i)
             for i, layout in enumerate(choice.inputs)
@@ -243,9 +265,15 @@ class NodeEmitter:
     def scratch(self, nbytes: int) -> Ref:
         return self.writer.buffer(f"scratch of {self.request.node.outputs[0]}", nbytes, scratch=True)
 
-    def row(self, kernel: Kernel, **values: "int | float | Ref | Kernel") -> None:
+    def apart(self, nbytes: int) -> Ref:
+        if self.writer.options.threads == 1:
+            return self.scratch(nbytes)  # where a value died lately, which the cache still holds
+        self.parted += 1
+        return self.writer.apart(self.parted - 1, nbytes)
+
+    def row(self, kernel: Kernel, **values: "int | float | Ref | Stride | Kernel") -> None:
         for name, value in values.items():
-            if not isinstance(value, Ref | Kernel | float) and abs(value) >= MOST:
+            if not isinstance(value, Ref | Stride | Kernel | float) and abs(value) >= MOST:
                 node = self.request.node
                 raise LimitError(f"{node.kind} {node.name!r}: its {name} is {int(value):,}, which is beyond {MOST:,}")
         self.writer.row(kernel, **values)
@@ -322,7 +350,7 @@ def finish(writer: Writer, inputs: Sequence[Port], outputs: Sequence[Port]) -> P
             f"{knobs.MEMORY.get():,} are allowed, the environment variable {knobs.MEMORY.name} sets how many"
         )
     program = Program(
-        tuple(writer.kernel_list), tuple(writer.rows), tuple(writer.buffers), tuple(inputs), tuple(outputs), size,
+        tuple(writer.kernel_list), writer.finished_rows(), tuple(writer.buffers), tuple(inputs), tuple(outputs), size,
         options.target.name, options.threads, options.target.overread, tuple(writer.steps),
     )  # fmt: skip
     return verify(program)

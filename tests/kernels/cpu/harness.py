@@ -14,7 +14,7 @@ from tinycnn.ir import Node, TensorSpec
 from tinycnn.ir.memory import OVERREAD
 from tinycnn.kernels.cpu import families, isa, native
 from tinycnn.kernels.kernel import Kernel
-from tinycnn.kernels.lowering import LOWERINGS, Choice, Ref, Request, blocked_size, from_blocked, to_blocked
+from tinycnn.kernels.lowering import LOWERINGS, Choice, Ref, Request, Stride, blocked_size, from_blocked, to_blocked
 from tinycnn.ops.op import Op
 
 GUARD = OVERREAD  # bytes on either side of a buffer
@@ -82,12 +82,17 @@ class ArrayEmitter:
     def scratch(self, nbytes: int) -> Ref:
         return self.ref(Buffer(nbytes))
 
-    def row(self, kernel: Kernel, **values: int | float | Ref | Kernel) -> None:
+    def apart(self, nbytes: int) -> Ref:
+        return self.scratch(nbytes * self.threads)
+
+    def row(self, kernel: Kernel, **values: int | float | Ref | Stride | Kernel) -> None:
         assert set(values) == {f.name for f in kernel.fields}, (kernel.name, sorted(values))
         slots = np.zeros(len(kernel.fields), np.int64)
         plain: dict[str, int | float] = {}
         for i, f in enumerate(kernel.fields):
             value = values[f.name]
+            if isinstance(value, Stride):
+                value = self.buffers[value.buffer].nbytes // self.threads
             if f.kind == "f32":
                 slots[i : i + 1].view(np.float32)[0] = value
             elif isinstance(value, Ref):

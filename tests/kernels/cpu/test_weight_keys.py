@@ -10,7 +10,7 @@ from tests.kernels.cpu.harness import choices, request
 from tinycnn.ir import TensorSpec
 from tinycnn.kernels.cpu import isa
 from tinycnn.kernels.kernel import Kernel
-from tinycnn.kernels.lowering import Ref
+from tinycnn.kernels.lowering import Ref, Stride
 from tinycnn.ops import REGISTRY
 
 
@@ -35,7 +35,10 @@ class Packer:
     def scratch(self, nbytes: int) -> Ref:
         return Ref(0)
 
-    def row(self, kernel: Kernel, **values: int | float | Ref | Kernel) -> None:
+    def apart(self, nbytes: int) -> Ref:
+        return Ref(0)
+
+    def row(self, kernel: Kernel, **values: int | float | Ref | Stride | Kernel) -> None:
         pass
 
     def weights(self, key: str, make: Callable[[], np.ndarray]) -> Ref:

@@ -196,7 +196,7 @@ def kernels(isa: str) -> Iterable[Kernel]:
 
 def emit(r: Request, plan: Plan, e: Emitter) -> None:
     w, bias = convolution.weights(r)
-    low, nr = r.op.low, plan.nr
+    low, nr, scratch = r.op.low, plan.nr, e.apart(plan.scratch_bytes)
     e.row(
         kernel(r.target.name, plan.rows, plan.cols, plan.pixel),
         x=e.input(0),
@@ -204,10 +204,10 @@ def emit(r: Request, plan: Plan, e: Emitter) -> None:
         taps=e.table(plan.taps()),
         start=e.weights(f"start {nr} {low}", lambda: plan.start(w, bias, low)),
         y=e.output(),
-        scratch=e.scratch(plan.scratch_bytes * r.threads),
+        scratch=scratch,
         low=low,
         **conv.requantization(e, r, plan.kgroups * nr),
-        **plan.geometry(),
+        **plan.geometry() | {"scratch_bytes": scratch.stride},
     )
 
 

@@ -245,7 +245,9 @@ def emit(r: Request, plan: Plan, e: Emitter) -> None:
     weights = e.weights(key, lambda: plan.pack(w))
     table = e.table(plan.table())
     geometry = plan.geometry()
-    step = geometry.pop("step")
+    step, band_bytes = geometry.pop("step"), geometry.pop("band_bytes")
+    band = e.apart(band_bytes) if plan.in_band else None
+    sums = e.apart(plan.sums_bytes) if plan.sums_bytes else None
     chunks = -(-plan.tiles // plan.chunk_tiles)
     e.row(
         kernel(isa, plan.rows, plan.cols, step, plan.halved),
@@ -255,7 +257,8 @@ def emit(r: Request, plan: Plan, e: Emitter) -> None:
         bias=e.weights(f"bias {nr}", lambda: conv.padded_bias(bias, plan.kgroups * nr)) if bias is not None else 0,
         res=e.input(3) if convolution.has_residual(r) else 0,
         y=e.output(),
-        band=e.scratch(geometry["band_bytes"] * r.threads) if plan.in_band else 0,
+        band=band or 0,
+        band_bytes=band.stride if band else 0,
         items=p.n * chunks * plan.ksplits,
         ksplits=plan.ksplits,
         chunks=chunks,
@@ -267,8 +270,8 @@ def emit(r: Request, plan: Plan, e: Emitter) -> None:
         ow=plan.ow,
         pixels=p.oh * p.ow,
         outer_chunk=plan.outer_chunk,
-        sums=e.scratch(plan.sums_bytes * r.threads) if plan.sums_bytes else 0,
-        sums_bytes=plan.sums_bytes,
+        sums=sums or 0,
+        sums_bytes=sums.stride if sums else 0,
         **conv.epilogue(e, r.op.activation, isa),
         **geometry,
     )

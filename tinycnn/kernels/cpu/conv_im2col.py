@@ -401,13 +401,13 @@ class Plan:
         p, key = self.p, f"im2col {self.taps_h} {self.taps_w} {self.layout} {self.nr}"
         table, vector = self.table(), 4 * self.lanes
         panel_bytes = self.chunk_strips * self.rows * self.lda
-        scratch_bytes = -(-(self.rows * self.nr * 4 + panel_bytes + 2 * vector) // 64) * 64
+        scratch = e.apart(self.rows * self.nr * 4 + panel_bytes + 2 * vector)
         e.row(
             kernel(self.isa.name, *self.tile),
             x=e.input(0),
             w=e.weights(key, lambda: self.pack(w)),
             table=e.table(table),
-            scratch=e.scratch(scratch_bytes * self.threads),
+            scratch=scratch,
             bias=0 if bias is None else e.weights(f"im2col bias {self.nr}", lambda: self.pack_bias(bias)),
             res=residual,
             y=y,
@@ -428,7 +428,7 @@ class Plan:
             row_bytes=p.w * self.pixel_bytes,
             pixel_bytes=self.pixel_bytes,
             spread=0 if self.layout == "blocked" else 1,
-            scratch_bytes=scratch_bytes,
+            scratch_bytes=scratch.stride,
             **conv.epilogue(e, activation, self.isa.name),
         )
 

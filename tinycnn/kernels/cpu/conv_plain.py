@@ -183,7 +183,7 @@ def emit(r: Request, plan: Plan, e: Emitter) -> None:
     p, strip, (left, span, right) = plan.p, plan.strip, plan.row
     w, bias = convolution.weights(r)
     band_rows = strip + (p.kh - 1) * p.dh
-    band_bytes = p.ci * band_rows * plan.line + 4 * ISAS[plan.isa].lanes if p.padded else 0
+    band = e.apart(p.ci * band_rows * plan.line + 4 * ISAS[plan.isa].lanes) if p.padded else None
     e.row(
         kernel(plan.isa, plan.rows, plan.cols),
         x=e.input(0),
@@ -191,7 +191,7 @@ def emit(r: Request, plan: Plan, e: Emitter) -> None:
         bias=e.weights(f"plain bias {plan.rows} {plan.isa}", lambda: plan.pack_bias(bias)),
         res=e.input(3) if convolution.has_residual(r) else 0,
         y=e.output(),
-        band=e.scratch(band_bytes * r.threads) if band_bytes else 0,
+        band=band or 0,
         images=p.n,
         strips=-(-p.oh // strip),
         strip=strip,
@@ -201,7 +201,7 @@ def emit(r: Request, plan: Plan, e: Emitter) -> None:
         right=right,
         line=plan.line,
         plane=band_rows * plan.line if p.padded else 4 * p.h * p.w,
-        band_bytes=band_bytes,
+        band_bytes=band.stride if band else 0,
         **conv.sizes(p, "co oh ow ci h width kh kw dh dw pt"),
         **conv.epilogue(e, r.op.activation, plan.isa),
     )

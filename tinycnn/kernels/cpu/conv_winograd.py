@@ -326,6 +326,7 @@ def emit_tiles(r: Request, plan: Plan, x: Ref, key: str, weights: Callable[[], n
     p, nr = plan.p, plan.cols * plan.lanes
     _, bias = convolution.weights(r)
     bias = np.zeros(p.co, np.float32) if bias is None else bias
+    scratch = e.apart(plan.scratch_bytes)
     e.row(
         kernel(plan.isa, plan.m, p.kh, plan.rows, plan.cols),
         x=x,
@@ -333,7 +334,7 @@ def emit_tiles(r: Request, plan: Plan, x: Ref, key: str, weights: Callable[[], n
         bias=e.weights(f"bias {plan.kgroups * nr}", lambda: conv.padded_bias(bias, plan.kgroups * nr)),
         res=e.input(3) if convolution.has_residual(r) else 0,
         y=e.output(),
-        scratch=e.scratch(plan.scratch_bytes * plan.threads),
+        scratch=scratch,
         items=p.n * plan.n_blocks * plan.ksplits,
         ksplits=plan.ksplits,
         n_blocks=plan.n_blocks,
@@ -350,7 +351,7 @@ def emit_tiles(r: Request, plan: Plan, x: Ref, key: str, weights: Callable[[], n
         ow=p.ow,
         pt=p.pt,
         pl=p.pl,
-        scratch_bytes=plan.scratch_bytes,
+        scratch_bytes=scratch.stride,
         images=p.n,
         **conv.epilogue(e, r.op.activation, plan.isa),
     )

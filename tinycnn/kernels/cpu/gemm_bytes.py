@@ -113,18 +113,19 @@ def start(b: np.ndarray, c: np.ndarray | None, low: int) -> np.ndarray:
 
 def emit(r: Request, b: np.ndarray, e: Emitter) -> None:
     (k, n), m, low, c = b.shape, r.outputs[0].dims[0], r.op.low, r.values[2]
+    scratch = e.apart(scratch_bytes(m, k))
     e.row(
         kernel(r.target.name),
         a=e.input(0),
         b=e.weights("bytes", lambda: pack(b)),
         start=e.weights(f"start {low}", lambda: start(b, c, low)),
         y=e.output(),
-        scratch=e.scratch(scratch_bytes(m, k) * r.threads),
+        scratch=scratch,
         low=low,
         m=m,
         n=n,
         k=k,
-        scratch_bytes=scratch_bytes(m, k),
+        scratch_bytes=scratch.stride,
         **conv.requantization(e, r, blocks(n, NR) * NR),
     )
 
