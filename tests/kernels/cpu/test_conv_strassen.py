@@ -9,13 +9,14 @@ from tests.numerics import ROUNDING, assert_close
 from tinycnn.kernels.cpu import isa, strassen_plan
 from tinycnn.ops.activation import Activation
 
-# Halves of pixels that fill their tiles or do not, equal or not; several chunks of tiles.
+# Even and odd pixels that fill their tiles or do not, as many or not; several chunks of tiles, and parts of one.
 HALVES = [
     ConvCase((1, 64, 28, 28), (64, 64, 1, 1), activation=RELU, residual=True),
     ConvCase((2, 128, 7, 7), (192, 128, 1, 1), residual=True),
     ConvCase((3, 64, 5, 8), (128, 64, 1, 1), bias=False, activation=Activation("sigmoid")),
     ConvCase((1, 512, 20, 21), (64, 512, 1, 1)),
     ConvCase((2, 64, 15, 29), (64, 64, 1, 1), strides=(2, 3), residual=True),
+    ConvCase((2, 64, 9, 11), (320, 64, 1, 1), activation=Activation("sigmoid"), residual=True),
     ConvCase((1, 64, 30, 5), (64, 64, 1, 1), strides=(1, 5)),
     ConvCase((1, 32, 50), (32, 32, 1), activation=Activation("clamp", 0.0, 6.0)),
     ConvCase((2, 64, 40, 3), (64, 64, 1, 1), strides=(1, 4)),

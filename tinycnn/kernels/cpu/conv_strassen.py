@@ -1,11 +1,12 @@
 """1x1 convolution by one step of Strassen's algorithm: seven products of quarters where there are eight.
 
-    y = x w, x [pixels, ci], w [ci, co], each cut in the middle both ways
+    y = x w, x [pixels, ci], w [ci, co], channels cut in the middle, pixels into even and odd ones
 
 The sums of quarters of x that are multiplied are formed a chunk of tiles at a time, in scratch of this thread's own,
 from zeros for pixels that are not there; those of w are packed once. Each product is added to the outputs that it
-belongs to while it is in registers, the last to an output with bias, residual and activation. A pixel and its like in
-the other half share rounding errors, and what is not finite.
+belongs to while it is in registers, the last to an output with bias and residual. Threads have equal shares of all
+tiles times columns of w; the sums of a tile in two of them are formed in both. A pixel and its neighbour share rounding
+errors, and what is not finite.
 
 Source: Strassen 1969, Numer. Math. 13, 354-356; fused as Huang et al. 2016, SC, "Strassen's Algorithm Reloaded".
 """
@@ -25,7 +26,7 @@ from tinycnn.kernels.lowering import Choice, Emitter, Request, can_block, lowers
 
 FIELDS = fields(
     "x:addr w:addr bias:addr res:addr y:addr act:code act_args:addr scratch:addr lo:f32 hi:f32 "
-    "items ksplits chunks chunk tiles kgroups cblocks half pixels plane ow row_step pixel_step scratch_bytes"
+    "images tiles kgroups chunk cblocks pixels plane ow row_step pixel_step scratch_bytes"
 )
 
 
@@ -49,17 +50,17 @@ def kernel(isa: str, rows: int, cols: int, strided: bool) -> Kernel:
             return pixel // ow * row_step + pixel % ow * pixel_step if strided else pixel * vec
 
         @jit
-        def form_sums(x, to, first, count, cblocks, plane, half, pixels, ow, row_step, pixel_step):
-            """Of `count` tiles in each half from pixel `first` on."""
+        def form_sums(x, to, first, count, cblocks, plane, pixels, ow, row_step, pixel_step):
+            """Of `count` tiles of pairs of pixels from pair `first` on."""
             panel, zero, across = cblocks * count * rows * vec, splat(0.0), cblocks * plane
             for cb in range(cblocks):
                 for p in range(first, first + count * rows):
                     a11, a12, a21, a22 = zero, zero, zero, zero
-                    if p < pixels:
-                        a = x + cb * plane + place(p, ow, row_step, pixel_step)
+                    if 2 * p < pixels:
+                        a = x + cb * plane + place(2 * p, ow, row_step, pixel_step)
                         a11, a12 = load(a), load(a + across)
-                    if p + half < pixels:
-                        a = x + cb * plane + place(p + half, ow, row_step, pixel_step)
+                    if 2 * p + 1 < pixels:
+                        a = x + cb * plane + place(2 * p + 1, ow, row_step, pixel_step)
                         a21, a22 = load(a), load(a + across)
                     s = to + (cb * count * rows + p - first) * vec
                     store(s, a11 + a22)
@@ -81,35 +82,38 @@ def kernel(isa: str, rows: int, cols: int, strided: bool) -> Kernel:
             return acc
 
         @inline
-        def put(acc, how, y, column, bias, res, lo, hi, act, act_args, valid):
+        def put(acc, how, y, column, bias, res, lo, hi, valid):
             if how == SET:
-                finish(acc, 0, 0, y, vec, column, -np.inf, np.inf, valid, cols)
+                finish(acc, 0, 0, y, 2 * vec, column, -np.inf, np.inf, valid, cols)
             elif how == ADD:
-                finish(acc, 0, y, y, vec, column, -np.inf, np.inf, valid, cols)
+                finish(acc, 0, y, y, 2 * vec, column, -np.inf, np.inf, valid, cols)
             elif how == SUBTRACT:
-                finish(negate(acc), 0, y, y, vec, column, -np.inf, np.inf, valid, cols)
+                finish(negate(acc), 0, y, y, 2 * vec, column, -np.inf, np.inf, valid, cols)
             else:
-                finish(add(acc, y, vec, column, cols), bias, res, y, vec, column, lo, hi, valid, cols)
-                if act != 0:
-                    for j in range(cols):
-                        call(act, act_args, y + j * column, valid * lanes)
+                finish(add(acc, y, 2 * vec, column, cols), bias, res, y, 2 * vec, column, lo, hi, valid, cols)
 
         def conv_strassen(
             x, w, bias, res, y, act, act_args, scratch, lo, hi,
-            items, ksplits, chunks, chunk, tiles, kgroups, cblocks, half, pixels, plane, ow, row_step, pixel_step,
-            scratch_bytes, thread, threads,
+            images, tiles, kgroups, chunk, cblocks, pixels, plane, ow, row_step, pixel_step, scratch_bytes,
+            thread, threads,
         ):  # fmt: skip
-            """cblocks and kgroups: of half the channels; tiles: of the first `half` pixels."""
+            """cblocks and kgroups: of half the channels; tiles: of pairs of pixels."""
             column = pixels * vec
             panel = cblocks * lanes * nr_bytes
             mine = scratch + thread * scratch_bytes
-            for item in range(items * thread // threads, items * (thread + 1) // threads):
-                split, rest = item % ksplits, item // ksplits
-                n, first = rest // chunks, rest % chunks * chunk
-                count = min(chunk, tiles - first)
+            units = images * tiles * kgroups
+            unit, stop = units * thread // threads, units * (thread + 1) // threads
+            while unit < stop:
+                kg_first, n, first = unit % kgroups, unit // kgroups // tiles, unit // kgroups % tiles
+                count, kg_last = 1, min(kgroups, kg_first + stop - unit)
+                if kg_last - kg_first == kgroups:
+                    whole = min(tiles - first, (stop - unit) // kgroups)
+                    chunks = (whole + chunk - 1) // chunk
+                    count = (whole + chunks - 1) // chunks
+                unit += count * (kg_last - kg_first)
                 source = x + 2 * n * cblocks * plane
-                form_sums(source, mine, first * rows, count, cblocks, plane, half, pixels, ow, row_step, pixel_step)
-                for kg in range(kgroups * split // ksplits, kgroups * (split + 1) // ksplits):
+                form_sums(source, mine, first * rows, count, cblocks, plane, pixels, ow, row_step, pixel_step)
+                for kg in range(kg_first, kg_last):
                     for i in range(products):
                         b = w + (kg * products + i) * panel
                         soon, ahead = b + panel, max(1, nr_bytes // count)
@@ -118,16 +122,23 @@ def kernel(isa: str, rows: int, cols: int, strided: bool) -> Kernel:
                             acc = accumulate(zeros(), a, count * rows * vec, b, cblocks, soon, ahead)
                             soon += cblocks * lanes * ahead
                             for quarter, how in targets[i]:
-                                pixel = (first + q) * rows
-                                valid = min(rows, (half if quarter < 2 else pixels - half) - pixel)
+                                pixel = 2 * (first + q) * rows + quarter // 2
+                                valid = min(rows, (pixels - pixel + 1) // 2)
                                 if how == NONE or valid <= 0:
                                     continue
                                 block = (quarter % 2 * kgroups + kg) * cols
-                                at = (2 * n * kgroups * cols + block) * column + (pixel + quarter // 2 * half) * vec
+                                at = (2 * n * kgroups * cols + block) * column + pixel * vec
                                 put(
                                     acc, how, y + at, column, bias + block * vec if bias != 0 else 0,
-                                    res + at if res != 0 else 0, lo, hi, act, act_args, valid,
+                                    res + at if res != 0 else 0, lo, hi, valid,
                                 )  # fmt: skip
+                    if act != 0:
+                        pixel = 2 * first * rows
+                        valid = min(2 * count * rows, pixels - pixel)
+                        for half in range(2):
+                            for j in range(cols):
+                                block = ((2 * n + half) * kgroups + kg) * cols + j
+                                call(act, act_args, y + block * column + pixel * vec, valid * lanes)
 
         return conv_strassen
 
@@ -137,18 +148,14 @@ def kernel(isa: str, rows: int, cols: int, strided: bool) -> Kernel:
 
 def ranges(rows: int, cols: int, lanes: int, strided: bool, a: SimpleNamespace) -> Iterable[Range]:
     vector = 4 * lanes
-    require_positive(a, "ksplits chunks chunk tiles pixels ow")
-    images = a.items // (a.ksplits * a.chunks)
-    require(a.items == images * a.ksplits * a.chunks, "items are not all chunks of all images")
-    require((a.chunks - 1) * a.chunk < a.tiles, "a chunk has no tiles")
-    require(a.half <= a.pixels <= 2 * a.half and (a.tiles - 1) * rows < a.half, "tiles lie outside of the pixels")
-    require(a.ksplits <= max(1, a.kgroups), "a split has no channels")
+    require_positive(a, "chunk tiles kgroups pixels ow")
+    require(2 * (a.tiles - 1) * rows < a.pixels, "tiles lie outside of the pixels")
     require(len(X) * a.cblocks * min(a.chunk, a.tiles) * rows * vector <= a.scratch_bytes, "the scratch is too small")
     last = (a.pixels - 1) // a.ow * a.row_step + (min(a.pixels, a.ow) - 1) * a.pixel_step + vector
     require((last if strided else a.pixels * vector) <= a.plane, "pixels lie outside of the input")
-    beyond = (a.half + a.tiles * rows - a.pixels) * vector
-    y_bytes = images * 2 * a.kgroups * cols * a.pixels * vector
-    yield Range("x", 0, images * 2 * a.cblocks * a.plane)
+    beyond = max(0, 2 * a.tiles * rows - a.pixels) * vector
+    y_bytes = a.images * 2 * a.kgroups * cols * a.pixels * vector
+    yield Range("x", 0, a.images * 2 * a.cblocks * a.plane)
     yield Range("w", 0, len(X) * a.kgroups * a.cblocks * lanes * 4 * cols * lanes)
     yield Range("y", 0, y_bytes + beyond)
     yield Range("y", 0, y_bytes, writes=True)
@@ -167,6 +174,7 @@ def kernels(isa: str) -> Iterable[Kernel]:
 
 def emit(r: Request, plan: Plan, e: Emitter) -> None:
     w, bias = convolution.weights(r)
+    scratch = e.apart(plan.scratch_bytes)
     e.row(
         kernel(plan.isa, plan.rows, plan.cols, not plan.p.pixelwise),
         x=e.input(0),
@@ -174,21 +182,18 @@ def emit(r: Request, plan: Plan, e: Emitter) -> None:
         bias=0 if bias is None else e.weights("bias", lambda: bias.astype(np.float32)),
         res=e.input(3) if convolution.has_residual(r) else 0,
         y=e.output(),
-        scratch=e.scratch(plan.scratch_bytes * plan.threads),
-        items=plan.p.n * plan.chunks * plan.ksplits,
-        ksplits=plan.ksplits,
-        chunks=plan.chunks,
-        chunk=plan.chunk,
+        scratch=scratch,
+        images=plan.p.n,
         tiles=plan.tiles,
         kgroups=plan.kgroups,
+        chunk=plan.chunk,
         cblocks=plan.cblocks,
-        half=plan.half,
         pixels=plan.pixels,
         plane=4 * plan.lanes * plan.p.h * plan.p.w,
         ow=plan.p.ow,
         row_step=4 * plan.lanes * plan.p.sh * plan.p.w,
         pixel_step=4 * plan.lanes * plan.p.sw,
-        scratch_bytes=plan.scratch_bytes,
+        scratch_bytes=scratch.stride,
         **conv.epilogue(e, r.op.activation, plan.isa),
     )
 
@@ -208,7 +213,7 @@ def strassen(r: Request) -> Iterable[Choice]:
             conv.input_layouts(r, "blocked"),
             "blocked",
             plan.time_s,
-            f"{p.macs / plan.macs:.2f} times fewer multiply-adds, {rows}x{cols} tile, {plan.chunk} of a half at a time",
+            f"{p.macs / plan.macs:.2f} times fewer multiply-adds, {rows}x{cols} tile, {plan.chunk} at a time",
             functools.partial(emit, r, plan),
             macs=plan.macs,
             variant=f"{rows}x{cols}",

@@ -1,5 +1,6 @@
 """How Strassen's algorithm covers a 1x1 convolution: quarters and their signs, chunks, packed weights, and the cost."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +15,8 @@ from tinycnn.kernels.lowering import blocks
 # How much faster than L2 outputs are, which the products of one column share: they are in L1.
 OUTPUTS_RATE = 3
 
-# Quarters of x and w, by pixels or input channels and by input or output channels, that a product multiplies the sums
-# of, with their signs.
+# Quarters of x and w, by even and odd pixels or input channels and by input or output channels, that a product
+# multiplies the sums of, with their signs.
 X = ((1, 0, 0, 1), (1, 0, 0, 0), (0, 0, 1, 1), (0, 0, 0, 1), (1, 1, 0, 0), (-1, 0, 1, 0), (0, 1, 0, -1))
 W = ((1, 0, 0, 1), (0, 1, 0, -1), (1, 0, 0, 0), (-1, 0, 1, 0), (0, 0, 0, 1), (1, 1, 0, 0), (0, 0, 1, 1))
 # The two quarters of y that it is added to, and how.
@@ -33,7 +34,7 @@ Y = (
 
 @dataclass(frozen=True)
 class Plan:
-    """How register tiles cover both halves of the pixels, `chunk` of each at a time."""
+    """How register tiles cover the even and the odd pixels, `chunk` of each at a time."""
 
     p: ConvProblem
     isa: str
@@ -50,13 +51,9 @@ class Plan:
         return self.p.oh * self.p.ow
 
     @property
-    def half(self) -> int:
-        return -(-self.pixels // 2)
-
-    @property
     def tiles(self) -> int:
-        """Of half the pixels."""
-        return -(-self.half // self.rows)
+        """Of pairs of neighbouring pixels."""
+        return -(-self.pixels // (2 * self.rows))
 
     @property
     def cblocks(self) -> int:
@@ -71,19 +68,7 @@ class Plan:
     @property
     def chunk(self) -> int:
         per_tile = len(X) * self.rows * self.p.ci // 2 * 4
-        most = max(1, cost.caches().l2_bytes // per_tile)
-        return cost.even_size(self.tiles, most, self.p.n, self.threads)
-
-    @property
-    def ksplits(self) -> int:
-        return min(self.kgroups, 2 * self.threads) if self.busiest(1) > cost.UNEVEN else 1
-
-    def busiest(self, ksplits: int) -> float:
-        return cost.busiest(self.tiles, self.chunk, self.p.n, ksplits, self.threads)
-
-    @property
-    def chunks(self) -> int:
-        return -(-self.tiles // self.chunk)
+        return min(self.tiles, max(1, cost.caches().l2_bytes // per_tile))
 
     @property
     def scratch_bytes(self) -> int:
@@ -101,13 +86,16 @@ class Plan:
     @property
     def time_s(self) -> float:
         core, caches = cost.core(self.isa), cost.caches()
-        vectors = self.p.n * self.tiles * self.rows * 4 * self.lanes
-        sums = vectors * (7 + len(X)) * self.cblocks * self.ksplits
-        outputs = vectors * 2 * sum(how != NONE for to in Y for _, how in to) * self.kgroups * self.cols
-        moved = sums / caches.l2 + outputs / (OUTPUTS_RATE * caches.l2)
+        units, vectors = self.p.n * self.tiles * self.kgroups, self.rows * 4 * self.lanes
+        edges = [units * thread // self.threads for thread in range(self.threads + 1)]
+        shares = list(itertools.pairwise(edges))
+        sums = max(-(-last // self.kgroups) - first // self.kgroups for first, last in shares) * self.threads
+        busiest = max(last - first for first, last in shares) * self.threads / units
+        summed = sums * vectors * (7 + len(X)) * self.cblocks / caches.l2
+        written = vectors * 2 * sum(how != NONE for to in Y for _, how in to) * self.cols / caches.l2 / OUTPUTS_RATE
         products = core.products_s(self.macs, (self.rows, self.cols))
-        streamed = cost.stream_s(self.w_bytes, self.p.n * self.chunks)
-        return cost.ROW_S + self.busiest(self.ksplits) * (moved + cost.overlap_s(products, streamed))
+        streamed = cost.stream_s(self.w_bytes, self.p.n * -(-self.tiles // self.chunk))
+        return cost.ROW_S + summed + busiest * (units * written + cost.overlap_s(products, streamed))
 
     def pack(self, w: np.ndarray) -> np.ndarray:
         """[co, ci, 1, 1] -> [kgroups][product][ci / 2][nr]."""

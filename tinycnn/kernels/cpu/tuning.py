@@ -68,7 +68,7 @@ IM2COL_TILES: Mapping[str, tuple[tuple[tuple[int, int], ...], tuple[tuple[int, i
 
 # Register tiles of Strassen's products.
 STRASSEN_TILES: Mapping[str, tuple[tuple[int, int], ...]] = {
-    "avx512": ((14, 2), (14, 1), (25, 1)),
+    "avx512": ((14, 2), (13, 1), (14, 1), (25, 1)),
     "avx2": ((6, 2),),
     "portable": ((6, 2),),
 }
