@@ -20,7 +20,7 @@ import numpy as np
 from tinycnn.kernels import convolution
 from tinycnn.kernels.cpu import conv, tuning
 from tinycnn.kernels.cpu.isa import ISAS
-from tinycnn.kernels.cpu.strassen_plan import ADD, NONE, SET, SUBTRACT, Plan, X, Y
+from tinycnn.kernels.cpu.strassen_plan import ADD, NONE, SET, SUBTRACT, WAYS, Plan, X, Y
 from tinycnn.kernels.kernel import Kernel, Range, fields, require, require_positive
 from tinycnn.kernels.lowering import Choice, Emitter, Request, can_block, lowers
 
@@ -43,7 +43,9 @@ def kernel(isa: str, rows: int, cols: int, strided: bool) -> Kernel:
         load, splat = v.load, v.splat
         zeros, update, finish, add, negate = tile.zeros, tile.update, tile.finish, tile.add, tile.negate
         vec, nr_bytes = 4 * lanes, 4 * nr
-        products, targets = len(X), Y
+        products = len(X)
+        # One table of numbers: one of tables would hold addresses, which an image cannot.
+        targets = tuple(WAYS * quarter + how for product in Y for quarter, how in product)
 
         @inline
         def place(pixel, ow, row_step, pixel_step):
@@ -121,7 +123,8 @@ def kernel(isa: str, rows: int, cols: int, strided: bool) -> Kernel:
                             a = mine + (i * cblocks * count + q) * rows * vec
                             acc = accumulate(zeros(), a, count * rows * vec, b, cblocks, soon, ahead)
                             soon += cblocks * lanes * ahead
-                            for quarter, how in targets[i]:
+                            for target in (targets[2 * i], targets[2 * i + 1]):
+                                quarter, how = target // WAYS, target % WAYS
                                 pixel = 2 * (first + q) * rows + quarter // 2
                                 valid = min(rows, (pixels - pixel + 1) // 2)
                                 if how == NONE or valid <= 0:

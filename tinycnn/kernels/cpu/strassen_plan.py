@@ -20,7 +20,7 @@ OUTPUTS_RATE = 3
 X = ((1, 0, 0, 1), (1, 0, 0, 0), (0, 0, 1, 1), (0, 0, 0, 1), (1, 1, 0, 0), (-1, 0, 1, 0), (0, 1, 0, -1))
 W = ((1, 0, 0, 1), (0, 1, 0, -1), (1, 0, 0, 0), (-1, 0, 1, 0), (0, 0, 0, 1), (1, 1, 0, 0), (0, 0, 1, 1))
 # The two quarters of y that it is added to, and how.
-NONE, SET, ADD, SUBTRACT, LAST = range(5)
+NONE, SET, ADD, SUBTRACT, LAST = range(WAYS := 5)
 Y = (
     ((0, SET), (3, SET)),
     ((1, SET), (3, ADD)),
