@@ -16,7 +16,8 @@ from bench.shapes import Shape
 from tinycnn.ir import Graph, Node, TensorSpec
 from tinycnn.kernels.cpu import isa
 from tinycnn.ops import REGISTRY
-from tinycnn.planner.lower import Options, make_request, write
+from tinycnn.planner.choose import Options, make_request
+from tinycnn.planner.lower import write
 from tinycnn.planner.partition import infer_missing
 from tinycnn.planner.program import Program
 from tinycnn.planner.select import offers

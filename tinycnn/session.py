@@ -217,7 +217,7 @@ class InferenceSession:
 
     def network_for(self, graph: Graph, outputs: tuple[str, ...], pool: Pool | None = None) -> "Network":
         """The network that computes these values of the graph."""
-        from tinycnn.planner.lower import Options
+        from tinycnn.planner.choose import Options
         from tinycnn.planner.weights import WeightStore
         from tinycnn.runtime.network import Network
 

@@ -8,7 +8,8 @@ from tinycnn.ir import Graph, Node, TensorSpec
 from tinycnn.kernels.cpu import isa
 from tinycnn.ops import REGISTRY
 from tinycnn.ops.activation import Activation
-from tinycnn.planner.lower import Options, write
+from tinycnn.planner.choose import Options
+from tinycnn.planner.lower import write
 from tinycnn.planner.partition import infer_missing
 from tinycnn.planner.program import Program
 from tinycnn.planner.weights import WeightStore

@@ -6,8 +6,9 @@ import pytest
 from tests.planner.programs import chain, node, normal
 from tinycnn.ir import Graph
 from tinycnn.kernels.cuda.device import Device
+from tinycnn.planner.choose import Options
 from tinycnn.planner.dependencies import History, touched
-from tinycnn.planner.lower import Options, write
+from tinycnn.planner.lower import write
 from tinycnn.planner.program import Program
 from tinycnn.planner.weights import WeightStore
 

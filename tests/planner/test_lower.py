@@ -7,7 +7,8 @@ from tests.planner.programs import RELU, chain, node, normal, program
 from tinycnn.errors import OptionError
 from tinycnn.ir import Graph, Node
 from tinycnn.kernels.cpu import isa
-from tinycnn.planner.lower import Options, write
+from tinycnn.planner.choose import Options
+from tinycnn.planner.lower import write
 from tinycnn.planner.program import Program, decode, text
 from tinycnn.planner.weights import WeightStore
 from tinycnn.runtime.executor_cpu import Executor

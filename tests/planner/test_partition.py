@@ -7,7 +7,7 @@ import numpy as np
 from tests.planner.programs import chain, node, normal
 from tinycnn.ir import Graph, TensorSpec
 from tinycnn.kernels.cpu import isa
-from tinycnn.planner.lower import Options
+from tinycnn.planner.choose import Options
 from tinycnn.planner.partition import Call, Rest, Stretch, partition
 
 OPTIONS = Options(isa.current(), 1)

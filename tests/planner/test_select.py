@@ -9,7 +9,7 @@ from tests.planner import programs
 from tests.planner.requests import SHAPES, convolution
 from tinycnn.errors import OptionError
 from tinycnn.kernels.cpu import isa
-from tinycnn.planner.lower import Options, choose
+from tinycnn.planner.choose import Options, choose
 from tinycnn.planner.select import Selection, offers, select
 from tinycnn.session import ALGORITHMS
 

@@ -6,7 +6,8 @@ import pytest
 from tests.planner.programs import classifier, convolutions, in_blocks, moves, node, normal, normalised, upwards
 from tinycnn.ir import Graph, TensorSpec
 from tinycnn.kernels.cuda.device import Device
-from tinycnn.planner.lower import Options, write
+from tinycnn.planner.choose import Options
+from tinycnn.planner.lower import write
 from tinycnn.planner.partition import infer_missing
 from tinycnn.planner.program import Program
 from tinycnn.planner.weights import WeightStore

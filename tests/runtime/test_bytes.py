@@ -16,7 +16,7 @@ from tinycnn.ops.flatten import Flatten
 from tinycnn.ops.global_max_pool import GlobalMaxPool
 from tinycnn.ops.matmul import MatMul
 from tinycnn.ops.mul import Mul
-from tinycnn.planner.lower import Options
+from tinycnn.planner.choose import Options
 from tinycnn.runtime.network import Network
 
 RANDOM = np.random.default_rng(6)

@@ -2,9 +2,12 @@
 
 from tinycnn.ir import Graph
 from tinycnn.kernels.lowering import Choice, Request
-from tinycnn.planner.lower import Options, Writer, feed, finish
+from tinycnn.planner.choose import Options
+from tinycnn.planner.emitter import write_node
+from tinycnn.planner.lower import feed, finish
 from tinycnn.planner.program import Program
 from tinycnn.planner.weights import WeightStore
+from tinycnn.planner.writer import Writer
 
 
 def write_alone(request: Request, choice: Choice, store: WeightStore) -> Program:
@@ -21,5 +24,5 @@ def write_alone(request: Request, choice: Choice, store: WeightStore) -> Program
     graph = Graph({name: spec for name, (spec, _) in read.items()}, tuple(specs), (node,), constants, specs)
     writer = Writer(graph, Options(request.target, request.threads), store, {})
     inputs = [feed(writer, name, spec, layout) for name, (spec, layout) in read.items()]
-    writer.node(request, choice)
+    write_node(writer, request, choice)
     return finish(writer, inputs, [])

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tinycnn.ir import Graph, Node, TensorSpec
-from tinycnn.planner.lower import Options, make_request
+from tinycnn.planner.choose import Options, make_request
 from tinycnn.planner.select import offers
 
 

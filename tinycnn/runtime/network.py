@@ -13,7 +13,8 @@ from tinycnn import knobs, passes
 from tinycnn.errors import FeedError, Problem, TinyCnnError, UnsupportedModelError
 from tinycnn.ir import Graph, Node, TensorSpec
 from tinycnn.passes.bind import Shape, bind
-from tinycnn.planner.lower import Options, write
+from tinycnn.planner.choose import Options
+from tinycnn.planner.lower import write
 from tinycnn.planner.partition import Call, Part, Rest, Stretch, partition
 from tinycnn.planner.select import families
 from tinycnn.planner.weights import WeightStore

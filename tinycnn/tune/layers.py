@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tinycnn.kernels.lowering import Choice, Request
-from tinycnn.planner.lower import choose
+from tinycnn.planner.choose import choose
 from tinycnn.planner.partition import Stretch
 from tinycnn.planner.select import offers, reorders_s, select
 from tinycnn.planner.tuned import Tuned

@@ -17,7 +17,7 @@ from tests.planner.programs import (
     upwards,
 )
 from tinycnn.kernels.cpu import isa
-from tinycnn.planner.lower import Options, choose
+from tinycnn.planner.choose import Options, choose
 from tinycnn.planner.select import offers
 from tinycnn.session import ALGORITHMS
 

@@ -16,7 +16,8 @@ from tinycnn.kernels.cuda.device import CAPABILITIES, PRECISIONS, Device, Precis
 from tinycnn.kernels.cuda.driver import Backend, open_gpu
 from tinycnn.kernels.cuda.tuning import Tile
 from tinycnn.ops.op import Op
-from tinycnn.planner.lower import Options, make_request, write
+from tinycnn.planner.choose import Options, make_request
+from tinycnn.planner.lower import write
 from tinycnn.planner.program import Program
 from tinycnn.planner.select import offers
 from tinycnn.planner.weights import WeightStore
