@@ -65,6 +65,14 @@ def test_each_of_several_threads_finds_its_scratch_at_the_same_place_in_all_node
     assert p.buffers[buffer].nbytes == stride * threads
 
 
+def test_rows_of_one_node_share_the_scratch_of_each_thread() -> None:
+    up = node("ConvTranspose", "x w", "y", strides=(2, 2))
+    p = program(chain((1, 32, 30, 31), up, w=normal(32, 16, 3, 3)), "", 2)
+    found = scratch(p)
+    assert len(found) > 1
+    assert len(set(found)) == 1
+
+
 def test_scratch_of_one_thread_lives_as_long_as_its_node() -> None:
     w, v = normal(64, 32, 3, 3), normal(16, 64, 3, 3)
     p = program(chain((1, 32, 30, 31), conv("x", "w", "a"), conv("a", "v", "y"), w=w, v=v), "winograd_f4x3", 1)

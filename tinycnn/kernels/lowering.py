@@ -91,8 +91,8 @@ class Emitter(Protocol):
         ...
 
     def apart(self, nbytes: int) -> Ref:
-        """Scratch for each thread, `Ref.stride` or at least `nbytes` from one's to the next one's. Each finds its own
-        at the same place in all nodes: another core's cache never holds it."""
+        """Scratch for the next row: `nbytes` or more for each thread, `Ref.stride` from one's to the next one's. Each
+        finds its own at the same place for all rows, where no other core's cache holds it; 64-byte aligned."""
         ...
 
     def row(self, kernel: Kernel, **values: "int | float | Ref | Stride | Kernel") -> None:

@@ -75,6 +75,7 @@ class NodeEmitter:
                 node = self.request.node
                 raise LimitError(f"{node.kind} {node.name!r}: its {name} is {int(value):,}, which is beyond {MOST:,}")
         self.writer.row(kernel, **values)
+        self.parted = 0
 
 
 def told(choice: Choice, rows: int) -> tuple[str, str]:

@@ -43,7 +43,7 @@ class Writer:
         return Ref(len(self.buffers) - 1)
 
     def apart(self, i: int, nbytes: int) -> Ref:
-        """The i-th scratch for each thread that a node asks for: as large as the largest of all nodes'."""
+        """The i-th scratch for each thread that a row asks for: as large as the largest of all rows'."""
         if i == len(self.parted):
             self.parted.append(self.buffer(f"scratch {i} of all threads", 0, scratch=True))
         buffer = self.buffers[self.parted[i].buffer]

@@ -83,7 +83,7 @@ class ArrayEmitter:
         return self.ref(Buffer(nbytes))
 
     def apart(self, nbytes: int) -> Ref:
-        return self.scratch(nbytes * self.threads)
+        return self.scratch(-(-nbytes // 64) * 64 * self.threads)
 
     def row(self, kernel: Kernel, **values: int | float | Ref | Stride | Kernel) -> None:
         assert set(values) == {f.name for f in kernel.fields}, (kernel.name, sorted(values))

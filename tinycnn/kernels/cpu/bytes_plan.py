@@ -123,14 +123,13 @@ class Plan:
     def scratch_bytes(self) -> int:
         band_rows = (self.chunk_rows - 1) * self.band_sh + self.band_kh
         band = self.units * band_rows * self.phases * self.phase_pixels * self.pixel
-        return -(-(band + 64 + (4 * self.width + 64 if self.pixel == 4 else 0)) // 64) * 64
+        return band + 64 + (4 * self.width + 64 if self.pixel == 4 else 0)
 
     def geometry(self) -> dict[str, int]:
         """The fields that say where pixels lie."""
         p = self.p
         names = (
-            "kblocks kgroups chunks chunk_rows splits row_tiles width row_step band_sh band_kh phases phase_pixels "
-            "tail scratch_bytes"
+            "kblocks kgroups chunks chunk_rows splits row_tiles width row_step band_sh band_kh phases phase_pixels tail"
         )
         return {
             **{name: getattr(self, name) for name in names.split()},

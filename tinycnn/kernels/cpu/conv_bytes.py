@@ -205,9 +205,10 @@ def emit(r: Request, plan: Plan, e: Emitter) -> None:
         start=e.weights(f"start {nr} {low}", lambda: plan.start(w, bias, low)),
         y=e.output(),
         scratch=scratch,
+        scratch_bytes=scratch.stride,
         low=low,
         **conv.requantization(e, r, plan.kgroups * nr),
-        **plan.geometry() | {"scratch_bytes": scratch.stride},
+        **plan.geometry(),
     )
 
 

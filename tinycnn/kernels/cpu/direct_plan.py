@@ -172,7 +172,7 @@ class Plan:
             "kx_stride": pixel * p.dw,
             "inner_n": inner,
             "inner_stride": 4 if self.blocked else 4 * p.dw,
-            "band_bytes": -(-(units * outer + slack) // 64) * 64 if banded else 0,
+            "band_bytes": units * outer + slack if banded else 0,
             "units": units,
             "band_sh": sh,
             "band_kh": kh,

@@ -22,7 +22,9 @@ from tinycnn.kernels.lowering import Choice, Emitter, Layout, Ref, Request, lowe
 from tinycnn.kernels.matrix_product import Addend, MatrixProduct, addend, matrix_product
 
 EPILOGUE = "bias:addr r:addr y:addr act:code act_args:addr lo:f32 hi:f32 "
-TILE_FIELDS = fields("a:addr b:addr pairs:table spill:addr " + EPILOGUE + "batch m n k chunk a_batch b_batch y_batch")
+TILE_FIELDS = fields(
+    "a:addr b:addr pairs:table spill:addr " + EPILOGUE + "batch m n k chunk a_batch b_batch y_batch spill_bytes"
+)
 ROW_FIELDS = fields(
     "a:addr b:addr pairs:table " + EPILOGUE + "batch m n k a_row a_step a_batch b_panel b_step b_batch y_batch"
 )
@@ -56,12 +58,12 @@ def tile_kernel(isa: str) -> Kernel:
 
         def gemm(
             a, b, pairs, spill, bias, r, y, act, act_args, lo, hi,
-            batch, m, n, k, chunk, a_batch, b_batch, y_batch, thread, threads,
+            batch, m, n, k, chunk, a_batch, b_batch, y_batch, spill_bytes, thread, threads,
         ):  # fmt: skip
             strips, columns = (m + rows - 1) // rows, (n + nr - 1) // nr
             chunks = (columns + chunk - 1) // chunk
             items = batch * chunks * strips
-            spill += thread * rows * nr * 4
+            spill += thread * spill_bytes
             for item in range(items * thread // threads, items * (thread + 1) // threads):
                 pair, strip = item // strips, item % strips
                 pair, first = pair // chunks, pair % chunks * chunk
@@ -179,7 +181,8 @@ def tile_ranges(isa: str, v: SimpleNamespace) -> Iterable[Range]:
     nr = cols * ISAS[isa].lanes
     require_positive(v, "chunk")
     yield from ranges(nr, panels_bytes(v.m, v.k, rows), panels_bytes(v.n, v.k, nr), v)
-    yield Range("spill", 0, rows * nr * 4, writes=True, per_thread=True)
+    require(rows * nr * 4 <= v.spill_bytes, "the spill is too small")
+    yield Range("spill", 0, v.spill_bytes, writes=True, per_thread=True)
 
 
 def row_ranges(isa: str, v: SimpleNamespace) -> Iterable[Range]:
@@ -252,9 +255,10 @@ def emit(r: Request, p: MatrixProduct, c: Addend, e: Emitter) -> None:
         chunk = max(1, cost.caches().l2_bytes // 2 // (k * nr * 4))
         strips = -(-tiled // rows)
         share = -(-columns * strips * batch // (4 * r.threads))
+        spill = e.apart(rows * nr * 4)
         e.row(
             tile_kernel(isa), a=packed, y=y, r=full, m=tiled, a_batch=a_batch,
-            chunk=min(chunk, columns, max(1, share)), spill=e.scratch(rows * nr * 4 * r.threads), **shared,
+            chunk=min(chunk, columns, max(1, share)), spill=spill, spill_bytes=spill.stride, **shared,
         )  # fmt: skip
     if tiled < m:
         rest, skipped = m - tiled, tiled * n * 4

@@ -19,7 +19,7 @@ from tinycnn.kernels.kernel import Kernel, Range, fields, require
 from tinycnn.kernels.lowering import Choice, Emitter, Request, blocked_size, blocks, can_block, lowers
 
 PIXELS = 32  # of a piece: their squares are long stored when they are read again
-FIELDS = fields("x:addr y:addr squares:addr n c pixels before after bias:f32 alpha:f32 beta:f32")
+FIELDS = fields("x:addr y:addr squares:addr squares_bytes n c pixels before after bias:f32 alpha:f32 beta:f32")
 
 
 def ranges(lanes: int, v: SimpleNamespace) -> Iterable[Range]:
@@ -27,7 +27,8 @@ def ranges(lanes: int, v: SimpleNamespace) -> Iterable[Range]:
     nbytes = 4 * blocked_size((v.n, v.c, v.pixels), lanes)
     yield Range("x", 0, nbytes)
     yield Range("y", 0, nbytes, writes=True)
-    yield Range("squares", 0, scratch_bytes(lanes), writes=True, per_thread=True)
+    require(scratch_bytes(lanes) <= v.squares_bytes, "the squares do not fit")
+    yield Range("squares", 0, v.squares_bytes, writes=True, per_thread=True)
 
 
 def scratch_bytes(lanes: int) -> int:
@@ -61,10 +62,10 @@ def lrn(isa: str) -> Kernel:
                     value = load_part(x + i * size, channels)
                 store(to + 3 * i * size, value * value)
 
-        def body(x, y, squares, n, c, pixels, before, after, bias, alpha, beta, thread, threads):
+        def body(x, y, squares, squares_bytes, n, c, pixels, before, after, bias, alpha, beta, thread, threads):
             k, a, b = splat(bias), splat(alpha), splat(-beta)
             by_roots = beta == np.float32(0.75)  # x^(-3/4) = x^(-1/2) x^(-1/4); the paper's exponent
-            mine = squares + thread * (3 * PIXELS * size)
+            mine = squares + thread * squares_bytes
             block_count = (c + lanes - 1) // lanes
             chunks = (pixels + PIXELS - 1) // PIXELS
             pieces = n * block_count * chunks
@@ -108,10 +109,10 @@ def lower(r: Request) -> Iterable[Choice]:
     n, c, *spatial = x.dims
 
     def emit(e: Emitter) -> None:
+        squares = e.apart(scratch_bytes(lanes))
         e.row(
-            lrn(r.target.name), x=e.input(0), y=e.output(), squares=e.scratch(r.threads * scratch_bytes(lanes)), n=n,
-            c=c, pixels=math.prod(spatial), before=before, after=after, bias=op.bias, alpha=op.alpha / op.size,
-            beta=op.beta,
+            lrn(r.target.name), x=e.input(0), y=e.output(), squares=squares, squares_bytes=squares.stride, n=n, c=c,
+            pixels=math.prod(spatial), before=before, after=after, bias=op.bias, alpha=op.alpha / op.size, beta=op.beta,
         )  # fmt: skip
 
     nbytes = 4 * blocked_size(x.dims, lanes)
