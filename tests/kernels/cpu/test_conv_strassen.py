@@ -17,6 +17,7 @@ HALVES = [
     ConvCase((1, 512, 20, 21), (64, 512, 1, 1)),
     ConvCase((2, 64, 15, 29), (64, 64, 1, 1), strides=(2, 3), residual=True),
     ConvCase((2, 64, 9, 11), (320, 64, 1, 1), activation=Activation("sigmoid"), residual=True),
+    ConvCase((2, 64, 9, 11), (192, 64, 1, 1), activation=Activation("sigmoid"), residual=True),
     ConvCase((1, 64, 30, 5), (64, 64, 1, 1), strides=(1, 5)),
     ConvCase((1, 32, 50), (32, 32, 1), activation=Activation("clamp", 0.0, 6.0)),
     ConvCase((2, 64, 40, 3), (64, 64, 1, 1), strides=(1, 4)),

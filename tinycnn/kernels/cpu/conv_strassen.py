@@ -1,12 +1,12 @@
 """1x1 convolution by one step of Strassen's algorithm: seven products of quarters where there are eight.
 
-    y = x w, x [pixels, ci], w [ci, co], channels cut in the middle, pixels into even and odd ones
+    y = x w, x [pixels, ci], w [ci, co], ci cut in the middle, pixels and vectors of co into even and odd ones
 
 The sums of quarters of x that are multiplied are formed a chunk of tiles at a time, in scratch of this thread's own,
 from zeros for pixels that are not there; those of w are packed once. Each product is added to the outputs that it
 belongs to while it is in registers, the last to an output with bias and residual. Threads have equal shares of all
-tiles times columns of w; the sums of a tile in two of them are formed in both. A pixel and its neighbour share rounding
-errors, and what is not finite.
+tiles times pairs of columns, those of one slice of the columns before the next one's; the sums of a tile in two shares
+are formed in both. A pixel and its neighbour share rounding errors, and what is not finite.
 
 Source: Strassen 1969, Numer. Math. 13, 354-356; fused as Huang et al. 2016, SC, "Strassen's Algorithm Reloaded".
 """
@@ -26,7 +26,7 @@ from tinycnn.kernels.lowering import Choice, Emitter, Request, can_block, lowers
 
 FIELDS = fields(
     "x:addr w:addr bias:addr res:addr y:addr act:code act_args:addr scratch:addr lo:f32 hi:f32 "
-    "images tiles kgroups chunk cblocks pixels plane ow row_step pixel_step scratch_bytes"
+    "images tiles slices kgroups chunk cblocks pixels plane ow row_step pixel_step scratch_bytes"
 )
 
 
@@ -96,17 +96,18 @@ def kernel(isa: str, rows: int, cols: int, strided: bool) -> Kernel:
 
         def conv_strassen(
             x, w, bias, res, y, act, act_args, scratch, lo, hi,
-            images, tiles, kgroups, chunk, cblocks, pixels, plane, ow, row_step, pixel_step, scratch_bytes,
+            images, tiles, slices, kgroups, chunk, cblocks, pixels, plane, ow, row_step, pixel_step, scratch_bytes,
             thread, threads,
         ):  # fmt: skip
-            """cblocks and kgroups: of half the channels; tiles: of pairs of pixels."""
+            """cblocks: of half the channels; kgroups: of pairs of columns, in each slice; tiles: of pairs of pixels."""
             column = pixels * vec
             panel = cblocks * lanes * nr_bytes
             mine = scratch + thread * scratch_bytes
-            units = images * tiles * kgroups
+            units = slices * images * tiles * kgroups
             unit, stop = units * thread // threads, units * (thread + 1) // threads
             while unit < stop:
-                kg_first, n, first = unit % kgroups, unit // kgroups // tiles, unit // kgroups % tiles
+                kg_first, first, n = unit % kgroups, unit // kgroups % tiles, unit // kgroups // tiles
+                kg_base, n = n // images * kgroups, n % images
                 count, kg_last = 1, min(kgroups, kg_first + stop - unit)
                 if kg_last - kg_first == kgroups:
                     whole = min(tiles - first, (stop - unit) // kgroups)
@@ -115,7 +116,7 @@ def kernel(isa: str, rows: int, cols: int, strided: bool) -> Kernel:
                 unit += count * (kg_last - kg_first)
                 source = x + 2 * n * cblocks * plane
                 form_sums(source, mine, first * rows, count, cblocks, plane, pixels, ow, row_step, pixel_step)
-                for kg in range(kg_first, kg_last):
+                for kg in range(kg_base + kg_first, kg_base + kg_last):
                     for i in range(products):
                         b = w + (kg * products + i) * panel
                         soon, ahead = b + panel, max(1, nr_bytes // count)
@@ -129,19 +130,19 @@ def kernel(isa: str, rows: int, cols: int, strided: bool) -> Kernel:
                                 valid = min(rows, (pixels - pixel + 1) // 2)
                                 if how == NONE or valid <= 0:
                                     continue
-                                block = (quarter % 2 * kgroups + kg) * cols
-                                at = (2 * n * kgroups * cols + block) * column + pixel * vec
+                                block = 2 * kg * cols + quarter % 2
+                                at = (2 * n * slices * kgroups * cols + block) * column + pixel * vec
                                 put(
-                                    acc, how, y + at, column, bias + block * vec if bias != 0 else 0,
+                                    acc, how, y + at, 2 * column,
+                                    bias + (2 * kg + quarter % 2) * nr_bytes if bias != 0 else 0,
                                     res + at if res != 0 else 0, lo, hi, valid,
                                 )  # fmt: skip
                     if act != 0:
                         pixel = 2 * first * rows
                         valid = min(2 * count * rows, pixels - pixel)
-                        for half in range(2):
-                            for j in range(cols):
-                                block = ((2 * n + half) * kgroups + kg) * cols + j
-                                call(act, act_args, y + block * column + pixel * vec, valid * lanes)
+                        for j in range(2 * cols):
+                            block = 2 * (n * slices * kgroups + kg) * cols + j
+                            call(act, act_args, y + block * column + pixel * vec, valid * lanes)
 
         return conv_strassen
 
@@ -151,20 +152,20 @@ def kernel(isa: str, rows: int, cols: int, strided: bool) -> Kernel:
 
 def ranges(rows: int, cols: int, lanes: int, strided: bool, a: SimpleNamespace) -> Iterable[Range]:
     vector = 4 * lanes
-    require_positive(a, "chunk tiles kgroups pixels ow")
+    require_positive(a, "chunk tiles slices kgroups pixels ow")
     require(2 * (a.tiles - 1) * rows < a.pixels, "tiles lie outside of the pixels")
     require(len(X) * a.cblocks * min(a.chunk, a.tiles) * rows * vector <= a.scratch_bytes, "the scratch is too small")
     last = (a.pixels - 1) // a.ow * a.row_step + (min(a.pixels, a.ow) - 1) * a.pixel_step + vector
     require((last if strided else a.pixels * vector) <= a.plane, "pixels lie outside of the input")
     beyond = max(0, 2 * a.tiles * rows - a.pixels) * vector
-    y_bytes = a.images * 2 * a.kgroups * cols * a.pixels * vector
+    y_bytes = a.images * 2 * a.slices * a.kgroups * cols * a.pixels * vector
     yield Range("x", 0, a.images * 2 * a.cblocks * a.plane)
-    yield Range("w", 0, len(X) * a.kgroups * a.cblocks * lanes * 4 * cols * lanes)
+    yield Range("w", 0, len(X) * a.slices * a.kgroups * a.cblocks * lanes * 4 * cols * lanes)
     yield Range("y", 0, y_bytes + beyond)
     yield Range("y", 0, y_bytes, writes=True)
     yield Range("scratch", 0, a.scratch_bytes, writes=True, per_thread=True)
     if a.bias:
-        yield Range("bias", 0, 2 * a.kgroups * cols * vector)
+        yield Range("bias", 0, 2 * a.slices * a.kgroups * cols * vector)
     if a.res:
         yield Range("res", 0, y_bytes + beyond)
     if a.act_args:
@@ -182,13 +183,14 @@ def emit(r: Request, plan: Plan, e: Emitter) -> None:
         kernel(plan.isa, plan.rows, plan.cols, not plan.p.pixelwise),
         x=e.input(0),
         w=e.weights(f"strassen {plan.cols} {plan.lanes}", lambda: plan.pack(w)),
-        bias=0 if bias is None else e.weights("bias", lambda: bias.astype(np.float32)),
+        bias=0 if bias is None else e.weights(f"strassen bias {plan.cols}", lambda: plan.pack_bias(bias)),
         res=e.input(3) if convolution.has_residual(r) else 0,
         y=e.output(),
         scratch=scratch,
         images=plan.p.n,
         tiles=plan.tiles,
-        kgroups=plan.kgroups,
+        slices=plan.slices,
+        kgroups=plan.kgroups // plan.slices,
         chunk=plan.chunk,
         cblocks=plan.cblocks,
         pixels=plan.pixels,

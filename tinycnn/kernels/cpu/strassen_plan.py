@@ -66,6 +66,12 @@ class Plan:
         return blocks(self.p.co, self.lanes) // 2 // self.cols
 
     @property
+    def slices(self) -> int:
+        """Of the columns, one a thread, where there are more than of inputs: most likely what reads the outputs shares
+        out channels, too. Else threads share out pixels."""
+        return self.threads if self.p.co > self.p.ci and self.kgroups % self.threads == 0 else 1
+
+    @property
     def chunk(self) -> int:
         per_tile = len(X) * self.rows * self.p.ci // 2 * 4
         return min(self.tiles, max(1, cost.caches().l2_bytes // per_tile))
@@ -89,7 +95,8 @@ class Plan:
         units, vectors = self.p.n * self.tiles * self.kgroups, self.rows * 4 * self.lanes
         edges = [units * thread // self.threads for thread in range(self.threads + 1)]
         shares = list(itertools.pairwise(edges))
-        sums = max(-(-last // self.kgroups) - first // self.kgroups for first, last in shares) * self.threads
+        inner = self.kgroups // self.slices
+        sums = max(-(-last // inner) - first // inner for first, last in shares) * self.threads
         busiest = max(last - first for first, last in shares) * self.threads / units
         summed = sums * vectors * (7 + len(X)) * self.cblocks / caches.l2
         written = vectors * 2 * sum(how != NONE for to in Y for _, how in to) * self.cols / caches.l2 / OUTPUTS_RATE
@@ -98,11 +105,16 @@ class Plan:
         return cost.ROW_S + summed + busiest * (units * written + cost.overlap_s(products, streamed))
 
     def pack(self, w: np.ndarray) -> np.ndarray:
-        """[co, ci, 1, 1] -> [kgroups][product][ci / 2][nr]."""
+        """[co, ci, 1, 1] -> [kgroups][product][ci / 2][nr]; even and odd vectors of columns, whatever the tile."""
         ci, nr = self.p.ci // 2, self.cols * self.lanes
         packed = readable((self.kgroups, len(W), ci, nr))
-        halves = w.reshape(2, self.kgroups, nr, 2, ci)
-        for to, group in zip(packed, halves.transpose(1, 3, 0, 2, 4), strict=True):
+        halves = w.reshape(self.kgroups, self.cols, 2, self.lanes, 2, ci)
+        for to, group in zip(packed, halves.transpose(0, 4, 2, 1, 3, 5), strict=True):
             quarters = panels(group.reshape(4, nr, ci), nr)
             np.matmul(np.array(W, np.float32), quarters.reshape(4, -1), out=to.reshape(len(W), -1))
         return packed
+
+    def pack_bias(self, bias: np.ndarray) -> np.ndarray:
+        """[co] -> [kgroups][even, odd][nr]."""
+        vectors = bias.astype(np.float32).reshape(self.kgroups, self.cols, 2, self.lanes)
+        return np.ascontiguousarray(vectors.swapaxes(1, 2))
