@@ -9,6 +9,7 @@ import numpy as np
 
 from tinycnn.ir.memory import HUGE_PAGE, OVERREAD, aligned, in_huge_pages
 from tinycnn.kernels.cpu.walk import walk
+from tinycnn.planner.loans import loans
 from tinycnn.planner.program import Port, Program, decode
 from tinycnn.runtime import compiling
 from tinycnn.runtime.team import ENTRY, SPINS, team, yield_address
@@ -44,6 +45,20 @@ class Context:
         self.row_address = self.row.ctypes.data
         self.inputs = [self.view(program, port) for port in program.inputs]
         self.outputs = [self.view(program, port) for port in program.outputs]
+        self.lent = [[(starts[row] + slot, offset) for row, slot, offset in places] for places in loans(program)]
+
+    def take(self, feeds: Sequence[np.ndarray]) -> None:
+        """Has rows read each feed where it lies, if they can, and copies it if not."""
+        for view, places, feed in zip(self.inputs, self.lent, feeds, strict=True):
+            flags = feed.flags
+            whole = flags.c_contiguous and flags.aligned
+            if places and whole and feed.shape == view.shape and feed.dtype == view.dtype:
+                address = feed.ctypes.data
+            else:
+                np.copyto(view, feed)
+                address = view.ctypes.data if places else 0
+            for slot, offset in places:
+                self.slots[slot] = address + offset
 
     def view(self, program: Program, port: Port) -> np.ndarray:
         spec, number, offset = port.spec, port.buffer, port.offset
@@ -75,8 +90,7 @@ class Executor:
             context = self.contexts.pop()
         except IndexError:
             context = Context(self.program, self.addresses)
-        for view, feed in zip(context.inputs, feeds, strict=True):
-            np.copyto(view, feed)
+        context.take(feeds)
         self.walk_all(context)
         results = [view.copy() for view in context.outputs]
         self.contexts.append(context)
