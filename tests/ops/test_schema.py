@@ -10,7 +10,7 @@ import pytest
 from tinycnn.ops import REGISTRY
 
 OPSET = 28
-OWN_OPERATORS = {"ChannelShuffle", "FakeQuantize", "IntegerConv", "IntegerGemm", "ScaleShift"}
+OWN_OPERATORS = {"ChannelShuffle", "ExpandedConv", "FakeQuantize", "IntegerConv", "IntegerGemm", "ScaleShift"}
 OWN_FIELDS = {"activation", "indices"}
 
 

@@ -8,6 +8,7 @@ from tinycnn.ir import Graph, Node, TensorSpec
 from tinycnn.kernels.cpu import isa
 from tinycnn.ops import REGISTRY
 from tinycnn.ops.activation import Activation
+from tinycnn.ops.conv import Conv
 from tinycnn.planner.choose import Options
 from tinycnn.planner.lower import write
 from tinycnn.planner.partition import infer_missing
@@ -39,6 +40,17 @@ def convolutions() -> Graph:
         node("Conv", "first d", "depthwise", pads=(1, 1, 1, 1), group=19, activation=Activation("sigmoid")),
         node("Conv", "depthwise p q first", "pointwise", activation=RELU),
         w=normal(19, 3, 3, 3), b=normal(19), d=normal(19, 1, 3, 3), p=normal(19, 19, 1, 1), q=normal(19),
+    )  # fmt: skip
+
+
+def expanded() -> Graph:
+    """With more rows than pixels of a register tile, and fewer channels than lanes."""
+    fields = {"first": Conv(activation=RELU), "second": Conv((2, 1), (1, 1, 1, 1), (1, 2), 19, activation=RELU)}
+    return chain(
+        (1, 3, 11, 13),
+        node("Conv", "x w b", "first", pads=(1, 1, 1, 1)),
+        node("ExpandedConv", "first e d b", "y", **fields),
+        w=normal(19, 3, 3, 3), b=normal(19), e=normal(19, 19, 1, 1), d=normal(19, 1, 3, 3),
     )  # fmt: skip
 
 
@@ -214,6 +226,7 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
     "depthwise": lambda: program(in_blocks(), "depthwise", quarters="gather"),
     "grouped": lambda: program(grouped(), "grouped"),
     "plain": lambda: program(pixels(), "plain"),
+    "expanded": lambda: program(expanded()),
     "classifier": lambda: program(classifier()),
     "large": lambda: program(large(), y="dense"),
     "normalised": lambda: program(normalised()),

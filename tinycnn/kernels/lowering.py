@@ -43,6 +43,7 @@ class Target(Protocol):
     overread     bytes behind a buffer that kernels may read, as OVERREAD says
     owns_inputs  whether a feed is a copy, which may be overwritten once it is read
     multiplies_bytes  whether it has kernels for IntegerConv and IntegerGemm
+    fuses_expansion   whether it has kernels for ExpandedConv
     """
 
     @property
@@ -62,6 +63,9 @@ class Target(Protocol):
 
     @property
     def multiplies_bytes(self) -> bool: ...
+
+    @property
+    def fuses_expansion(self) -> bool: ...
 
 
 class Emitter(Protocol):

@@ -14,6 +14,7 @@ from tinycnn.passes.fold_focus import fold_focus
 from tinycnn.passes.fold_pad import fold_pad
 from tinycnn.passes.fold_scale import fold_scale
 from tinycnn.passes.fuse_activation import fuse_activation
+from tinycnn.passes.fuse_expansion import fuse_expansion
 from tinycnn.passes.fuse_residual import fuse_residual
 from tinycnn.passes.keep_integers import keep_integers
 from tinycnn.passes.merge_branches import merge_branches
@@ -64,8 +65,9 @@ BIND: tuple[Pass, ...] = (
     fuse_residual,
 )
 
-# After that, where every target multiplies bytes.
+# After that, where every target has kernels for what comes of it.
 BYTES: tuple[Pass, ...] = (multiply_bytes,)
+EXPANSION: tuple[Pass, ...] = (fuse_expansion,)
 
 
 @stage("optimise")

@@ -184,6 +184,11 @@ class Network:
     def multiplies_bytes(self) -> bool:
         return all(o.target.multiplies_bytes for o in self.options)
 
+    @property
+    def fuses_expansion(self) -> bool:
+        """Not where the user tells how convolutions are computed, each by itself."""
+        return all(o.target.fuses_expansion and not o.algorithms for o in self.options)
+
     def whole(self) -> Graph:
         """The graph with its constants, which a settled network does not keep."""
         if self.released and self.again:
@@ -216,8 +221,9 @@ class Network:
 
     def divide(self, shapes: Mapping[str, Shape]) -> tuple[Graph, list[Part]]:
         """The graph for these input shapes, and what of it runs where. Raises ShapeError when they contradict it."""
-        pipeline = (*passes.BIND, *passes.BYTES) if self.multiplies_bytes else passes.BIND
-        graph = passes.run(bind(self.whole(), shapes), pipeline)
+        products = passes.BYTES if self.multiplies_bytes else ()
+        expansion = passes.EXPANSION if self.fuses_expansion else ()
+        graph = passes.run(bind(self.whole(), shapes), (*passes.BIND, *products, *expansion))
         return graph, partition(graph, self.options)
 
     @stage("plan")

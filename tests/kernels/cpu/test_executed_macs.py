@@ -8,7 +8,7 @@ import pytest
 from tests.kernels.cpu.harness import choices, request
 from tests.planner.programs import classifier, program
 from tinycnn.kernels.convolution import ConvProblem
-from tinycnn.kernels.cpu import conv_direct, conv_grouped, conv_winograd, isa
+from tinycnn.kernels.cpu import conv_direct, conv_grouped, conv_winograd, expanded_plan, isa
 from tinycnn.kernels.lowering import Choice
 from tinycnn.ops import REGISTRY
 
@@ -69,6 +69,16 @@ def test_small_groups_leave_out_kernel_rows_outside(stride: int, dilation: int, 
     lines = (y * stride - pad + ky * dilation for y in range(oh) for ky in range(3))
     kernel_rows = sum(0 <= line < 11 for line in lines)
     assert conv_grouped.macs(p, 7, 8) == 2 * 24 * kernel_rows * 3 * channels * -(-ow // 7) * 7
+
+
+@pytest.mark.parametrize(("strip", "pixels"), [(6, [143]), (2, [52, 65, 52]), (1, [26, 39, 39, 39, 39, 26])])
+def test_rows_that_strips_share_are_expanded_for_each(strip: int, pixels: list[int]) -> None:
+    """A 3x3 window, padded, of stride 2 over 11 rows of 13 pixels: windows of neighbouring rows share a row."""
+    p = ConvProblem(2, 20, 11, 13, 20, 6, 7, 3, 3, 2, 2, pt=1, pl=1, pb=1, pr=1, g=20)
+    plan = expanded_plan.Plan(p, 5, "avx2", 1, (7, 3, 2, 1))
+    plan.__dict__["strip"] = strip
+    assert list(plan.pixels()) == pixels
+    assert plan.expansion_macs == 2 * sum(-(-n // 12) * 12 for n in pixels) * 5 * 24
 
 
 def test_transposed_convolution_adds_up_its_phases() -> None:

@@ -37,48 +37,10 @@ def kernel(isa: str, rows: int, taps: int, stride: int, group: int) -> Kernel:
     vector, quantizes = 4 * lanes, group == 1 and bool(ISAS[isa].dot)
 
     def build():
-        from tinycnn.kernels.cpu.simd import call, inline, jit
-        from tinycnn.kernels.cpu.sliding import sliding
-        from tinycnn.kernels.cpu.tile import tiles
+        from tinycnn.kernels.cpu.simd import call
+        from tinycnn.kernels.cpu.sliding import output_row
 
-        tile, slide = tiles(rows, 1, lanes), sliding(rows, taps, max(stride, 1), group, lanes)
-        zeros, finish, store_valid = tile.zeros, tile.finish, tile.store_valid
-        add_vectors, requantize = tile.add_vectors, tile.requantize
-        update, update_at_border, span = slide.update, slide.update_at_border, slide.span
-
-        @inline
-        def kernel_row(acc, line, w, ix, width, kw, pace, dw, zero):
-            """`pace`: input pixels from one vector that `slide` reads to the next."""
-            for kx in range(0, kw, taps):
-                first = ix + kx * dw
-                inside = first >= 0 and first + (span - 1) * pace < width
-                for j in range(group):
-                    source, weights = line + first * vector + 4 * j, w + (kx * group + j) * vector
-                    if inside:
-                        acc = update(acc, source, pace * vector, weights)
-                    else:
-                        acc = update_at_border(acc, source, pace * vector, weights, first, pace, width, zero + 4 * j)
-            return acc
-
-        @jit
-        def output_row(x, w, b, r, f, y, lo, hi, scale, width, ow, first, last, kw, sw, dw, pl, ky_bytes, zero):
-            """Kernel rows `first` to `last`, whose input rows lie ky_bytes apart from x on."""
-            step, pace = (sw, sw) if stride == 0 else (stride, 1)
-            for start in range(0, ow, rows):
-                ox = max(0, min(start, ow - rows))
-                acc = zeros()
-                for ky in range(first, last):
-                    acc = kernel_row(
-                        acc, x + ky * ky_bytes, w + ky * kw * group * vector, ox * step - pl, width, kw, pace, dw, zero
-                    )
-                if quantizes and f != 0:
-                    if b != 0:
-                        acc = add_vectors(acc, b)
-                    acc = requantize(acc, f, lo, hi, scale)
-                    store_valid(acc, y + ox * vector, vector, 0, min(rows, ow - ox), 1)
-                    continue
-                residual = r + ox * vector if r != 0 else 0
-                finish(acc, b, residual, y + ox * vector, vector, 0, lo, hi, min(rows, ow - ox), 1)
+        compute_row = output_row(rows, taps, stride, group, lanes, quantizes)
 
         def conv_grouped(
             x, w, bias, res, factor, y, act, act_args, lo, hi, scale,
@@ -90,20 +52,15 @@ def kernel(isa: str, rows: int, taps: int, stride: int, group: int) -> Kernel:
             plane, oy = item // oh, item % oh
             block = plane % cblocks
             while item < stop:
-                iy = oy * sh - pt
-                first, last = 0, kh
-                while first < last and iy + first * dh < 0:
-                    first += 1
-                while first < last and iy + (last - 1) * dh >= h:
-                    last -= 1
-                source, to = x + (plane * h + iy) * line, y + item * ow * vector
+                source, to = x + plane * h * line, y + item * ow * vector
                 taps_at = w + block * kh * kw * group * vector
                 b = bias + block * vector if bias != 0 else 0
                 r = res + item * ow * vector if res != 0 else 0
                 f = factor + block * vector if factor != 0 else 0
-                output_row(
-                    source, taps_at, b, r, f, to, lo, hi, scale, width, ow, first, last, kw, sw, dw, pl, dh * line, zero
-                )
+                compute_row(
+                    source, taps_at, b, r, f, to, lo, hi, scale, oy * sh - pt, h, width, ow, kh, kw, sw, dh, dw, pl,
+                    zero,
+                )  # fmt: skip
                 if act != 0:
                     call(act, act_args, to, ow * lanes)
                 item += 1

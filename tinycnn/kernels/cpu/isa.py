@@ -36,6 +36,7 @@ class Isa:
     platform: ClassVar[Platform] = "cpu"
     overread: ClassVar[int] = OVERREAD
     owns_inputs: ClassVar[bool] = True
+    fuses_expansion: ClassVar[bool] = True
 
     @property
     def multiplies_bytes(self) -> bool:

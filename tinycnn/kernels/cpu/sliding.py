@@ -7,8 +7,8 @@ from typing import Any
 from llvmlite import ir
 from numba.extending import intrinsic
 
-from tinycnn.kernels.cpu.simd import I64, fma_ir, intp, llvm_type, load_ir, offset_ir, shuffle_ir
-from tinycnn.kernels.cpu.tile import TileType
+from tinycnn.kernels.cpu.simd import I64, fma_ir, inline, intp, jit, llvm_type, load_ir, offset_ir, shuffle_ir
+from tinycnn.kernels.cpu.tile import TileType, tiles
 
 
 def sliding(rows: int, taps: int, stride: int, group: int, lanes: int) -> SimpleNamespace:
@@ -60,3 +60,56 @@ def sliding(rows: int, taps: int, stride: int, group: int, lanes: int) -> Simple
         return tile(tile, *[intp] * 7), codegen
 
     return SimpleNamespace(update=update, update_at_border=update_at_border, span=span)
+
+
+def output_row(rows: int, taps: int, stride: int, group: int, lanes: int, quantizes: bool) -> Callable[..., Any]:
+    """The function that computes one row of outputs of one block of channels, `rows` at a time.
+
+    taps, stride  of a kernel row: see `sliding`; taps 1: kernels of any width and dilation; stride 0: any stride
+    quantizes     whether it may be given factors, in place of a residual
+    """
+    tile, slide = tiles(rows, 1, lanes), sliding(rows, taps, max(stride, 1), group, lanes)
+    zeros, finish, store_valid = tile.zeros, tile.finish, tile.store_valid
+    add_vectors, requantize = tile.add_vectors, tile.requantize
+    update, update_at_border, span = slide.update, slide.update_at_border, slide.span
+    vector = 4 * lanes
+
+    @inline
+    def kernel_row(acc, line, w, ix, width, kw, pace, dw, zero):
+        """`pace`: input pixels from one vector that `slide` reads to the next."""
+        for kx in range(0, kw, taps):
+            first = ix + kx * dw
+            inside = first >= 0 and first + (span - 1) * pace < width
+            for j in range(group):
+                source, weights = line + first * vector + 4 * j, w + (kx * group + j) * vector
+                if inside:
+                    acc = update(acc, source, pace * vector, weights)
+                else:
+                    acc = update_at_border(acc, source, pace * vector, weights, first, pace, width, zero + 4 * j)
+        return acc
+
+    @jit
+    def row(x, w, b, r, f, y, lo, hi, scale, iy, h, width, ow, kh, kw, sw, dh, dw, pl, zero):
+        """x: of input row 0 of h, of which the window's first is iy; what lies outside of them is left out."""
+        step, pace = (sw, sw) if stride == 0 else (stride, 1)
+        first, last = 0, kh
+        while first < last and iy + first * dh < 0:
+            first += 1
+        while first < last and iy + (last - 1) * dh >= h:
+            last -= 1
+        for start in range(0, ow, rows):
+            ox = max(0, min(start, ow - rows))
+            acc = zeros()
+            for ky in range(first, last):
+                line = x + (iy + ky * dh) * width * vector
+                acc = kernel_row(acc, line, w + ky * kw * group * vector, ox * step - pl, width, kw, pace, dw, zero)
+            if quantizes and f != 0:
+                if b != 0:
+                    acc = add_vectors(acc, b)
+                acc = requantize(acc, f, lo, hi, scale)
+                store_valid(acc, y + ox * vector, vector, 0, min(rows, ow - ox), 1)
+                continue
+            residual = r + ox * vector if r != 0 else 0
+            finish(acc, b, residual, y + ox * vector, vector, 0, lo, hi, min(rows, ow - ox), 1)
+
+    return row

@@ -38,6 +38,9 @@ GROUPED_WINDOWS: Mapping[int, tuple[tuple[int, int], ...]] = {
     16: ((3, 1), (3, 2)),
 }
 
+# Pixels of a register tile of 1x1 convolutions before depthwise ones.
+EXPANSION_ROWS: Mapping[str, int] = {"avx512": 14, "avx2": 12, "portable": 12}
+
 # Elements of one piece of elementwise work: small enough for L1, large enough to hide the loop around it.
 CHUNK = 2048
 

@@ -27,6 +27,7 @@ class Device:
     overread: ClassVar[int] = 0
     owns_inputs: ClassVar[bool] = False
     multiplies_bytes: ClassVar[bool] = False
+    fuses_expansion: ClassVar[bool] = False
 
     capability: int
     multiprocessors: int = 132
