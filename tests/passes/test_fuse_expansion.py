@@ -76,3 +76,21 @@ def test_of_three_the_first_two_join() -> None:
         FIRST, ("c", Conv(group=40, pads=(1, 1, 1, 1)), "a w"), ("y", Conv(group=40, pads=(1, 1, 1, 1)), "c w")
     ]  # fmt: skip
     assert kinds(applied(fuse_expansion, graph(lines), EXACT)) == ["ExpandedConv", "Conv"]
+
+
+@pytest.mark.parametrize(
+    "attributes, kernel, rows",
+    [({}, 3, 2), ({"strides": (2, 1)}, 3, 1), ({"dilations": (3, 1)}, 3, 6), ({"strides": (3, 3)}, 3, 0), ({}, 1, 0)],
+)
+def test_where_too_much_is_computed_twice_they_stay_apart(
+    attributes: dict, kernel: int, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 12 channels and rows of 8 pixels."""
+    constants = CONSTANTS | {"w": weights(40, 1, kernel, 1)}
+    before = bound(network([FIRST, ("y", Conv(group=40, **attributes), "a w")], constants, SHAPES))
+    price = rows * 12 * 28 * 8
+    module = sys.modules[fuse_expansion.__module__]
+    monkeypatch.setattr(module, "MOST_TWICE", price)
+    assert kinds(applied(fuse_expansion, before, EXACT)) == ["ExpandedConv"]
+    monkeypatch.setattr(module, "MOST_TWICE", price - 1)
+    assert fuse_expansion(before) is before

@@ -12,6 +12,10 @@ from tinycnn.passes.rewriter import Rewriter
 # A smaller value between the two stays in caches.
 LEAST_BYTES = 1 << 20
 
+# Rows that are computed for two strips, times the length of strips of so many channels in a cache, times the price of
+# an element: beyond this it is more than what is saved.
+MOST_TWICE = 1 << 20
+
 
 def fuse_expansion(graph: Graph) -> Graph:
     """A 1x1 convolution and the depthwise one that reads it become one operator, which keeps what is between in caches.
@@ -22,7 +26,8 @@ def fuse_expansion(graph: Graph) -> Graph:
     After
         y = ExpandedConv[first=..., second=...](x, e, w, , b)
 
-    If nothing else reads `a`, it is large, and all weights are known. Needs shapes: runs after `bind`, for targets that
+    If nothing else reads `a`, it is large, not too dear where windows of neighbouring strips of rows overlap, and all
+    weights are known. Needs shapes: runs after `bind`, for targets that
     have the kernel. Numerics: exact.
     """
     edit = Rewriter(graph)
@@ -52,9 +57,16 @@ def expands(edit: Rewriter, first: Node, second: Node) -> bool:
         return False
     x, between = (edit.specs[edit.name(name)] for name in (first.inputs[0], first.outputs[0]))
     we, w = (edit.constants[edit.name(node.inputs[1])] for node in (first, second))
-    op, (n, c, *spatial) = first.op, between.dims
-    assert isinstance(op, Conv) and isinstance(second.op, Conv)
-    pointwise = we.shape == (c, x.dims[1], *[1] * len(spatial)) and x.dims == (n, x.dims[1], *spatial)
-    pointwise &= not any(op.pads)
+    assert isinstance(first.op, Conv) and isinstance(second.op, Conv)
+    (n, c, *spatial), ci = between.dims, x.dims[1]
+    pointwise = we.shape == (c, ci, *[1] * len(spatial)) and x.dims == (n, ci, *spatial) and not any(first.op.pads)
     depthwise = second.op.group == c and w.shape[:2] == (c, 1)
-    return pointwise and depthwise and x.rank in (3, 4) and 4 * c * math.prod(spatial) >= LEAST_BYTES
+    large = x.rank in (3, 4) and 4 * c * math.prod(spatial) >= LEAST_BYTES
+    return pointwise and depthwise and large and overlap(second.op, w) * ci * (ci + 16) * spatial[-1] <= MOST_TWICE
+
+
+def overlap(op: Conv, w: np.ndarray) -> int:
+    """Rows that windows of neighbouring output rows have in common."""
+    if w.ndim < 4:
+        return 0
+    return max(0, (w.shape[2] - 1) * (*op.dilations, 1)[0] + 1 - (*op.strides, 1)[0])
