@@ -14,6 +14,7 @@ from tinycnn.kernels.cpu import isa
 from tinycnn.kernels.lowering import Request
 from tinycnn.ops import REGISTRY
 from tinycnn.planner.alone import write_alone
+from tinycnn.planner.loans import loans
 from tinycnn.planner.select import offers
 from tinycnn.planner.weights import WeightStore
 from tinycnn.tune.measure import LEAST, MOST, Stand, Stopwatch, quartiles
@@ -98,3 +99,19 @@ def test_several_threads_share_the_work() -> None:
     stand = Stand(r, next(offers(r)), WeightStore())
     stand.run()
     assert stand.marks[0].times.shape[0] == 2
+
+
+def test_inputs_are_copied_and_so_as_near_as_in_a_network() -> None:
+    """Though rows could read them where they lie."""
+    arrays = [normal(1, 3, 64, 64), normal(20, 3, 3, 3)]
+    r = request(REGISTRY["Conv"](strides=(2, 2), pads=(1, 1, 1, 1)), arrays, [1], "plain", isa.current(), 1)
+    stands = [Stand(r, choice, WeightStore()) for choice in offers(r)]
+    lendable = [stand for stand in stands if any(loans(stand.executor.program))]
+    assert lendable
+    for stand in lendable:
+        stand.run()
+        [context] = stand.executor.contexts
+        [places] = context.lent
+        assert [context.slots[slot] - offset for slot, offset in places] == [context.inputs[0].ctypes.data] * len(
+            places
+        )

@@ -47,12 +47,12 @@ class Context:
         self.outputs = [self.view(program, port) for port in program.outputs]
         self.lent = [[(starts[row] + slot, offset) for row, slot, offset in places] for places in loans(program)]
 
-    def take(self, feeds: Sequence[np.ndarray]) -> None:
-        """Has rows read each feed where it lies, if they can, and copies it if not."""
+    def take(self, feeds: Sequence[np.ndarray], lent: bool) -> None:
+        """Copies the feeds; if they are lent, but those that rows can read where they lie."""
         for view, places, feed in zip(self.inputs, self.lent, feeds, strict=True):
             flags = feed.flags
             whole = flags.c_contiguous and flags.aligned
-            if places and whole and feed.shape == view.shape and feed.dtype == view.dtype:
+            if lent and places and whole and feed.shape == view.shape and feed.dtype == view.dtype:
                 address = feed.ctypes.data
             else:
                 np.copyto(view, feed)
@@ -69,9 +69,13 @@ class Context:
 
 
 class Executor:
-    """A program bound to this process. `run` may be called from many threads at once."""
+    """A program bound to this process. `run` may be called from many threads at once.
+
+    borrows  whether feeds are read where the caller has them, as far as they can be
+    """
 
     on_device: ClassVar[bool] = False
+    borrows: bool = True
 
     def __init__(self, program: Program):
         self.program = program
@@ -90,7 +94,7 @@ class Executor:
             context = self.contexts.pop()
         except IndexError:
             context = Context(self.program, self.addresses)
-        context.take(feeds)
+        context.take(feeds, self.borrows)
         self.walk_all(context)
         results = [view.copy() for view in context.outputs]
         self.contexts.append(context)
