@@ -57,3 +57,10 @@ def test_what_is_not_finite_stays_in_its_group(channels, value, name):
         [y] = execute(r, choice, arrays)
         assert not np.isfinite(y[:, hurt]).any()
         assert_close(np.delete(y, hurt, 1), reference, ROUNDINGS[choice.algorithm], magnitude)
+
+
+@pytest.mark.parametrize(("width", "rows"), [(7, 7), (14, 14)])
+def test_the_model_prefers_tiles_no_wider_than_the_map(width, rows):
+    case = ConvCase((1, 576, width, width), (576, 1, 3, 3), pads=(1, 1, 1, 1), group=576)
+    _, offered = offers(case, "avx512")
+    assert min(offered, key=lambda choice: choice.time_s).variant == f"{rows}x1"

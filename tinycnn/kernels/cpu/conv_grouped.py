@@ -168,7 +168,7 @@ def grouped(r: Request) -> Iterable[Choice]:
         products = lanes * planes * p.oh * -(-p.ow // rows) * rows * p.kh * p.kw * group
         core = cost.core(isa)
         efficiency = core.grouped[group > 1][taps > 1]
-        time_s = max(products / (core.peak_macs * efficiency), cost.transfer_s(nbytes))
+        time_s = cost.overlap_s(products / (core.peak_macs * efficiency), cost.transfer_s(nbytes))
         reason = f"{p.ow} outputs in tiles of {rows}, {'shared' if taps > 1 else 'separate'} input vectors"
         run = functools.partial(emit, r, p, (rows, taps, stride, group))
         yield Choice(
