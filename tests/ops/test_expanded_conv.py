@@ -37,6 +37,10 @@ def test_it_is_one_after_the_other(be: np.ndarray | None, b: np.ndarray | None) 
         (FIRST, Conv(group=1), [(1, 3, 4, 4), (5, 3, 1, 1), (5, 5, 3, 3)], "1 groups, not one for each channel"),
         (FIRST, SECOND, [(1, 4, 4, 4), (5, 3, 1, 1), (5, 1, 3, 3)], "do not fit together"),
         (FIRST, SECOND, [(1, 3, 4, 4), (5, 3, 1, 1), (5, 2, 3, 3)], "do not fit together"),
+        (FIRST, SECOND, [(1, 3, 4, 4), (5, 3, 1, 1), (10, 1, 3, 3)], "not one for each channel"),
+        (FIRST, SECOND, [(1, 3, 4, 4), (5, 3, 1, 3), (5, 1, 3, 3)], "is not pixel by pixel"),
+        (Conv((2, 2)), SECOND, [(1, 3, 4, 4), (5, 3, 1, 1), (5, 1, 3, 3)], "is not pixel by pixel"),
+        (Conv((2, 2), (1, 1, 1, 1)), SECOND, [(1, 3, 3, 3), (5, 3, 1, 1), (5, 1, 3, 3)], "is not pixel by pixel"),
         (FIRST, SECOND, [(1, 3, 4, 4), (5, 3, 1, 1)], "takes 3 to 5 inputs, not 2"),
     ],
 )

@@ -17,14 +17,12 @@ from tinycnn.ops.max_pool import MaxPool
 from tinycnn.ops.relu import Relu
 from tinycnn.ops.reshape import Reshape
 from tinycnn.planner.choose import Options
-from tinycnn.planner.loans import loans
 from tinycnn.runtime.executor_cpu import Executor
 from tinycnn.runtime.network import Network
 
 SHAPE = (1, 3, 64, 64)
 CONV: Line = ("y", Conv(strides=(2, 2), pads=(1, 1, 1, 1), activation=Activation("clamp", 0.0, 6.0)), "x w")
 CONSTANTS = {"w": weights(5, 3, 3, 3), "p": weights(5, 3, 1, 1), "shape": np.array([1, -1])}
-RANDOM = np.random.default_rng(8)
 
 
 def graph(lines: Sequence[Line] = (CONV,), shape: tuple[int, ...] = SHAPE, outputs: str = "y") -> Graph:
@@ -52,8 +50,8 @@ def executor(made: Graph, threads: int = 2) -> Executor:
 def test_an_input_is_lent_if_rows_only_read_its_own_bytes(
     lines: list[Line], shape: tuple[int, ...], outputs: str, lent: bool
 ) -> None:
-    [places] = loans(executor(graph(lines, shape, outputs)).program)
-    assert bool(places) == lent
+    [port] = executor(graph(lines, shape, outputs)).program.inputs
+    assert bool(port.places) == lent
 
 
 def at_the_end_of_memory(x: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """ExpandedConv: a 1x1 convolution, and a convolution of each of its channels by itself."""
 
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -24,7 +25,8 @@ class ExpandedConv(Op):
     Output
         y   [n, c, *out], as that of second
 
-    Raises ShapeError where either is not defined, or where second has another number of groups than first has channels.
+    Raises ShapeError where either is not defined, where first is no 1x1 convolution of every pixel, and where second is
+    not of each channel by itself.
 
     Source: not in ONNX; Sandler et al. 2018, arXiv:1801.04381, section 3.3.
     """
@@ -38,8 +40,10 @@ class ExpandedConv(Op):
         x, we, w = self.operands(inputs)
         be, b = self.optional(inputs)
         found = self.first.infer((x, we, be), (None,) * 3)
-        if found is None or self.second.group != found[0].dims[1]:
-            raise ShapeError(f"ExpandedConv: {self.second.group} groups, not one for each channel of {we}")
+        if found is None or found[0].dims[2:] != x.dims[2:] or math.prod(we.dims[2:]) > 1 or any(self.first.pads):
+            raise ShapeError(f"ExpandedConv: the first convolution, by {we}, is not pixel by pixel")
+        if self.second.group != found[0].dims[1] or w.dims[0] != self.second.group:
+            raise ShapeError(f"ExpandedConv: {self.second.group} groups, not one for each channel of {we}, by {w}")
         return self.second.infer((*found, w, b), (None,) * 3)
 
     def reference(self, *inputs: np.ndarray | None) -> tuple[np.ndarray, ...]:

@@ -12,9 +12,11 @@ from tinycnn.passes.rewriter import Rewriter
 # A smaller value between the two stays in caches.
 LEAST_BYTES = 1 << 20
 
-# Rows that are computed for two strips, times the length of strips of so many channels in a cache, times the price of
-# an element: beyond this it is more than what is saved.
+# Most of overlap * (ci + LANES) * w * ci, beyond which computing rows for two strips costs more than is saved. Their
+# share is the overlap of windows over the rows of a strip, and the longer rows are, with one block of results (ci +
+# LANES) * w, the fewer does a cache hold. An element of theirs costs ci.
 MOST_TWICE = 1 << 20
+LANES = 16
 
 
 def fuse_expansion(graph: Graph) -> Graph:
@@ -27,8 +29,7 @@ def fuse_expansion(graph: Graph) -> Graph:
         y = ExpandedConv[first=..., second=...](x, e, w, , b)
 
     If nothing else reads `a`, it is large, not too dear where windows of neighbouring strips of rows overlap, and all
-    weights are known. Needs shapes: runs after `bind`, for targets that
-    have the kernel. Numerics: exact.
+    weights are known. Needs shapes: runs after `bind`, for targets that have the kernel. Numerics: exact.
     """
     edit = Rewriter(graph)
     for node in edit:
@@ -62,7 +63,7 @@ def expands(edit: Rewriter, first: Node, second: Node) -> bool:
     pointwise = we.shape == (c, ci, *[1] * len(spatial)) and x.dims == (n, ci, *spatial) and not any(first.op.pads)
     depthwise = second.op.group == c and w.shape[:2] == (c, 1)
     large = x.rank in (3, 4) and 4 * c * math.prod(spatial) >= LEAST_BYTES
-    return pointwise and depthwise and large and overlap(second.op, w) * ci * (ci + 16) * spatial[-1] <= MOST_TWICE
+    return pointwise and depthwise and large and overlap(second.op, w) * (ci + LANES) * spatial[-1] * ci <= MOST_TWICE
 
 
 def overlap(op: Conv, w: np.ndarray) -> int:

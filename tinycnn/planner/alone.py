@@ -12,7 +12,8 @@ from tinycnn.planner.writer import Writer
 
 def write_alone(request: Request, choice: Choice, store: WeightStore) -> Program:
     """The verified program of one node, with the reorders that its choice needs. It begins with inputs in the layouts
-    that the request tells, whose feeds are arrays of that layout, and hands out nothing."""
+    that the request tells, whose feeds are arrays of that layout, and hands out nothing. Feeds are copied: a copy is as
+    near as what the layer before has written."""
     node, values = request.node, dict(zip(request.node.inputs, request.values, strict=True))
     specs = dict(zip(filter(None, node.outputs), request.outputs, strict=True))
     constants = {name: value for name, value in values.items() if value is not None}

@@ -11,6 +11,7 @@ from tinycnn.planner import arena
 from tinycnn.planner.choose import Options, choose
 from tinycnn.planner.concat import find_parts
 from tinycnn.planner.emitter import write_node
+from tinycnn.planner.loans import lend
 from tinycnn.planner.program import Port, Program, Step
 from tinycnn.planner.verify import verify
 from tinycnn.planner.weights import WeightStore
@@ -49,7 +50,7 @@ def write(graph: Graph, options: Options, store: WeightStore, spends: bool = Fal
     last = max(len(writer.rows) - 1, 0)
     for port in outputs:
         writer.buffers[port.buffer].touch(last)
-    return finish(writer, inputs, outputs)
+    return lend(finish(writer, inputs, outputs))
 
 
 def feed(writer: Writer, name: str, spec: TensorSpec, layout: Layout) -> Port:

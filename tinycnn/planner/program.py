@@ -78,12 +78,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Port:
-    """Where a value enters or leaves: plain layout, at the start of a buffer or inside."""
+    """Where a value enters or leaves: plain layout, at the start of a buffer or inside.
+
+    places  of an input that rows may read where the caller has it, all that name it: the row, the number of the slot,
+            and the byte of the input; else none
+    """
 
     name: str
     spec: TensorSpec
     buffer: int
     offset: int
+    places: tuple[tuple[int, int, int], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ import numpy as np
 
 from tinycnn.ir.memory import HUGE_PAGE, OVERREAD, aligned, in_huge_pages
 from tinycnn.kernels.cpu.walk import walk
-from tinycnn.planner.loans import loans
 from tinycnn.planner.program import Port, Program, decode
 from tinycnn.runtime import compiling
 from tinycnn.runtime.team import ENTRY, SPINS, team, yield_address
@@ -45,14 +44,14 @@ class Context:
         self.row_address = self.row.ctypes.data
         self.inputs = [self.view(program, port) for port in program.inputs]
         self.outputs = [self.view(program, port) for port in program.outputs]
-        self.lent = [[(starts[row] + slot, offset) for row, slot, offset in places] for places in loans(program)]
+        self.places = [[(starts[row] + i, offset) for row, i, offset in port.places] for port in program.inputs]
 
-    def take(self, feeds: Sequence[np.ndarray], lent: bool) -> None:
-        """Copies the feeds; if they are lent, but those that rows can read where they lie."""
-        for view, places, feed in zip(self.inputs, self.lent, feeds, strict=True):
+    def take(self, feeds: Sequence[np.ndarray]) -> None:
+        """Has rows read each feed where it lies, if they can, and copies it if not."""
+        for view, places, feed in zip(self.inputs, self.places, feeds, strict=True):
             flags = feed.flags
             whole = flags.c_contiguous and flags.aligned
-            if lent and places and whole and feed.shape == view.shape and feed.dtype == view.dtype:
+            if places and whole and feed.shape == view.shape and feed.dtype == view.dtype:
                 address = feed.ctypes.data
             else:
                 np.copyto(view, feed)
@@ -69,13 +68,9 @@ class Context:
 
 
 class Executor:
-    """A program bound to this process. `run` may be called from many threads at once.
-
-    borrows  whether feeds are read where the caller has them, as far as they can be
-    """
+    """A program bound to this process. `run` may be called from many threads at once."""
 
     on_device: ClassVar[bool] = False
-    borrows: bool = True
 
     def __init__(self, program: Program):
         self.program = program
@@ -94,7 +89,7 @@ class Executor:
             context = self.contexts.pop()
         except IndexError:
             context = Context(self.program, self.addresses)
-        context.take(feeds, self.borrows)
+        context.take(feeds)
         self.walk_all(context)
         results = [view.copy() for view in context.outputs]
         self.contexts.append(context)

@@ -30,7 +30,6 @@ class Stand:
         executor.alone = request.threads == 1
         self.marks: Marks = []
         self.executor = TimedExecutor(executor, Graph({}, (), (), {}), self.marks)
-        self.executor.borrows = False  # a copy is near, as what the layer before has written
         rng = np.random.default_rng(0)
         self.feeds = [random(port, rng) for port in program.inputs]
 

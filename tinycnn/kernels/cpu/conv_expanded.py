@@ -102,9 +102,7 @@ def kernel(isa: str, tile_rows: int, rows: int, taps: int, stride: int) -> Kerne
 def ranges(tile_rows: int, taps: int, lanes: int, a: SimpleNamespace) -> Iterable[Range]:
     vector = 4 * lanes
     require_positive(a, "strips strip kblocks oh kh h")
-    require(a.kw % taps == 0, "the kernel is not as wide as its window")
-    reach = max(a.kh * a.dh, a.kw * a.dw, a.oh * a.sh, a.ow * a.sw)
-    require(reach < 1 << 60, "the kernel reaches beyond all addresses")
+    conv_grouped.require_window(taps, a)
     require(a.ci <= a.cblocks * lanes, "channels that do not exist")
     require((a.strips - 1) * a.strip < a.oh <= a.strips * a.strip, "strips are not all rows")
     rows = min(a.h, (a.strip - 1) * a.sh + (a.kh - 1) * a.dh + 1)
@@ -122,9 +120,7 @@ def ranges(tile_rows: int, taps: int, lanes: int, a: SimpleNamespace) -> Iterabl
 
 
 def kernels(isa: str) -> Iterable[Kernel]:
-    windows = [(r, *window) for r in tuning.GROUPED_ROWS[isa] for window in tuning.GROUPED_WINDOWS[1]]
-    windows += [(tuning.GROUPED_ROWS[isa][-1], 1, stride) for stride in (0, 1)]
-    return [kernel(isa, tuning.EXPANSION_ROWS[isa], *window) for window in windows]
+    return [kernel(isa, tuning.EXPANSION_ROWS[isa], *window) for window in conv_grouped.windows(isa, 1)]
 
 
 def emit(r: Request, plan: Plan, e: Emitter) -> None:

@@ -80,9 +80,7 @@ def kernel(isa: str, rows: int, taps: int, stride: int, group: int) -> Kernel:
 def ranges(rows: int, taps: int, group: int, lanes: int, a: SimpleNamespace) -> Iterable[Range]:
     vector = 4 * lanes
     require_positive(a, "cblocks oh")
-    require(a.kw % taps == 0, "the kernel is not as wide as its window")
-    reach = max(a.kh * a.dh, a.kw * a.dw, a.oh * a.sh, a.ow * a.sw)
-    require(reach < 1 << 60, "the kernel reaches beyond all addresses")
+    require_window(taps, a)
     y_bytes = a.planes * a.oh * a.ow * vector
     yield Range("x", 0, a.planes * a.h * a.width * vector + 4 * (group - 1))
     yield Range("w", 0, (a.cblocks * a.kh * a.kw * group + 1) * vector + 4 * (group - 1))
@@ -98,12 +96,24 @@ def ranges(rows: int, taps: int, group: int, lanes: int, a: SimpleNamespace) -> 
         yield Range("act_args", 0, 16)
 
 
-def kernels(isa: str) -> Iterable[Kernel]:
+def require_window(taps: int, a: SimpleNamespace) -> None:
+    """For `ranges`: of what calls `sliding.output_row`."""
+    require(a.kw % taps == 0, "the kernel is not as wide as its window")
+    reach = max(a.kh * a.dh, a.kw * a.dw, a.oh * a.sh, a.ow * a.sw)
+    require(reach < 1 << 60, "the kernel reaches beyond all addresses")
+
+
+def windows(isa: str, group: int) -> Iterable[tuple[int, int, int]]:
+    """The arguments (rows, taps, stride) of all kernels for groups of so many channels."""
     rows = tuning.GROUPED_ROWS[isa]
-    for group, windows in tuning.GROUPED_WINDOWS.items():
+    yield from ((r, *window) for r in rows for window in tuning.GROUPED_WINDOWS[group])
+    yield from ((rows[-1], 1, stride) for stride in (0, 1))
+
+
+def kernels(isa: str) -> Iterable[Kernel]:
+    for group in tuning.GROUPED_WINDOWS:
         if ISAS[isa].lanes % group == 0:
-            yield from (kernel(isa, r, *window, group) for r in rows for window in windows)
-            yield from (kernel(isa, rows[-1], 1, stride, group) for stride in (0, 1))
+            yield from (kernel(isa, *window, group) for window in windows(isa, group))
 
 
 def pack(w: np.ndarray, lanes: int) -> np.ndarray:

@@ -15,8 +15,8 @@ from tinycnn.kernels.lowering import blocks
 # How much faster than L2 outputs are, which the products of one column share: they are in L1.
 OUTPUTS_RATE = 3
 
-# Quarters of x and w, by even and odd pixels or input channels and by input or output channels, that a product
-# multiplies the sums of, with their signs.
+# Quarters of x and w that a product multiplies the sums of, with their signs: by even and odd pixels and the halves of
+# input channels, and by these halves and even and odd vectors of output channels.
 X = ((1, 0, 0, 1), (1, 0, 0, 0), (0, 0, 1, 1), (0, 0, 0, 1), (1, 1, 0, 0), (-1, 0, 1, 0), (0, 1, 0, -1))
 W = ((1, 0, 0, 1), (0, 1, 0, -1), (1, 0, 0, 0), (-1, 0, 1, 0), (0, 0, 0, 1), (1, 1, 0, 0), (0, 0, 1, 1))
 # The two quarters of y that it is added to, and how.
