@@ -6,6 +6,8 @@ from pathlib import Path
 
 # Last, so that `tinycnn` is the installed one: beside the sources it would miss converters and models.
 sys.path.append(str(Path(__file__).parent))
+if os.environ.get("TINYCNN_GPU") == "software":  # kernels as LLVM reads them, see tests/kernels/cuda/software.py
+    os.environ |= {"NUMBA_ENABLE_CUDASIM": "0", "LLVMLITE_ENABLE_IR_LAYER_TYPED_POINTERS": "0"}
 # Numba reads it when it is first imported; NUMBA_ENABLE_CUDASIM=0 is for machines with a device, see `-m gpu`.
 os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "1")
 # What this machine's user measured chooses other algorithms than tests expect.

@@ -9,6 +9,15 @@ import pytest
 SUITE = "test_backend_suite.py::Onnx"
 
 
+def pytest_configure() -> None:
+    if os.environ.get("TINYCNN_GPU") == "software":
+        from tests.kernels.cuda import software
+
+        if reason := software.unavailable():
+            raise pytest.UsageError(reason)
+        software.install()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     simulated = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
     reasons = {

@@ -4,6 +4,7 @@ import threading
 from typing import Any
 
 import numpy as np
+import onnx.parser
 import pytest
 
 import tinycnn
@@ -122,3 +123,32 @@ def test_arrays_of_other_libraries_go_in_and_out_without_copies() -> None:
         np.testing.assert_array_equal(torch.as_tensor(y, device="cuda").cpu().numpy(), reference)
     for name, value in there.items():
         np.testing.assert_array_equal(value.cpu().numpy(), x[name])
+
+
+class Foreign:
+    """A copy on the device, as an array of another library."""
+
+    def __init__(self, value: np.ndarray):
+        self.gpu = open_gpu()
+        self.address = self.gpu.allocate(value.nbytes)
+        self.gpu.copy("to device", value.ctypes.data, self.address, value.nbytes)
+        data = {"data": (self.address, False), "shape": value.shape, "typestr": value.dtype.str, "version": 3}
+        self.__cuda_array_interface__ = data
+
+    def __del__(self) -> None:
+        self.gpu.free(self.address)
+
+
+def test_results_stay_on_the_device_and_feed_the_next_network() -> None:
+    from cuda.core.utils import StridedMemoryView
+
+    first = session(twin("squeezenet"))
+    x = normal(first)
+    wanted = first.run(None, x)
+    y, *_ = first.run(None, {name: Foreign(value) for name, value in x.items()})
+    np.testing.assert_array_equal(y.numpy(), wanted[0])
+    assert StridedMemoryView.from_dlpack(y, stream_ptr=-1).ptr == y.__cuda_array_interface__["data"][0]
+    shape = ", ".join(map(str, y.shape))
+    text = f'<ir_version: 8, opset_import: ["": 17]> g (float[{shape}] x) => (float[{shape}] y) {{ y = Neg(x) }}'
+    [z] = session(onnx.parser.parse_model(text)).run(None, {"x": y})
+    np.testing.assert_array_equal(z.numpy(), -wanted[0])
