@@ -1,6 +1,7 @@
 """Which of the CUDA tests can run here, and what the terminal shows of a run beyond pytest's own."""
 
 import os
+import re
 from collections import Counter
 from typing import Any
 
@@ -10,9 +11,11 @@ SUITE = "test_backend_suite.py::Onnx"
 
 
 def pytest_configure() -> None:
-    if os.environ.get("TINYCNN_GPU") == "software":
+    if asked := os.environ.get("TINYCNN_GPU"):
         from tests.kernels.cuda import software
 
+        if not re.fullmatch(r"software(-\d\.\d)?", asked):
+            raise pytest.UsageError(f"TINYCNN_GPU is {asked!r}: it must be software, or as software-7.5")
         if reason := software.unavailable():
             raise pytest.UsageError(reason)
         software.install()

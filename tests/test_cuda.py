@@ -9,8 +9,9 @@ import pytest
 
 import tinycnn
 from tests.cases.networks import NAMES, twin
+from tests.kernels.cuda import harness
 from tests.test_zoo import TOLERANCES, ZOO, distance, feeds, oracle
-from tinycnn.kernels.cuda.device import PRECISIONS
+from tinycnn.kernels.cuda.device import PRECISIONS, Precision
 from tinycnn.kernels.cuda.driver import open_gpu
 from tinycnn.session import CPU, CUDA
 
@@ -35,10 +36,13 @@ def normal(s: tinycnn.InferenceSession, seed: int = 2) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("name", NAMES)
-def test_classic_networks(name: str, precision: str, request: pytest.FixtureRequest, record_property: Any) -> None:
+def test_classic_networks(
+    name: str, precision: Precision, request: pytest.FixtureRequest, record_property: Any
+) -> None:
     if reason := BEYOND.get((name, precision)):
         request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
     model = twin(name)
+    harness.device("gpu", precision)
     ours = session(model, (CUDA, {"precision": precision}))
     x = normal(ours)
     for y, wanted in zip(ours.run(None, x), oracle(model).run(None, x), strict=True):

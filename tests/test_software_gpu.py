@@ -16,17 +16,19 @@ FAST = "squeezenet or shufflenet or inception_v1 or densenet121"
 
 
 @pytest.mark.parametrize(
-    ("path", "chosen", "least"),
+    ("device", "path", "chosen", "least"),
     [
-        ("tests/test_cuda.py", f"test_classic_networks and ({FAST})", 15),
-        ("tests/test_cuda.py", "test_plans or test_results", 2),
-        ("tests/kernels/cuda", "test_tensor_cores and bias", 3),
+        ("software", "tests/test_cuda.py", f"test_classic_networks and ({FAST})", 15),
+        ("software", "tests/test_cuda.py", "test_plans or test_results", 2),
+        ("software", "tests/kernels/cuda", "test_tensor_cores and bias", 3),
+        ("software-8.0", "tests/test_cuda.py", "test_classic_networks and shufflenet", 4),
+        ("software-7.5", "tests/test_cuda.py", f"test_classic_networks and f32 and not tf32 and ({FAST})", 4),
     ],
 )
-def test_gpu_tests_pass_on_it(path: str, chosen: str, least: int) -> None:
+def test_gpu_tests_pass_on_it(device: str, path: str, chosen: str, least: int) -> None:
     command = [sys.executable, "-P", "-m", "pytest", path, "-m", "gpu", "-k", chosen, "-p", "no:cacheprovider"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA_", "PYTEST_"))}
-    environment["TINYCNN_GPU"] = "software"
+    environment["TINYCNN_GPU"] = device
     root = Path(__file__).parents[1]
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-4000:]

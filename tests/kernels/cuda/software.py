@@ -6,7 +6,7 @@ driver.py and NVIDIA's bindings, with `software_driver.c` in place of NVIDIA's d
 cannot: widths of integers, addresses of shared memory, what bindings take, whole networks. It does not show what
 libNVVM and the assembler make of a kernel, nor how fast that is.
 
-`TINYCNN_GPU=software pytest -m gpu` asks for it.
+`TINYCNN_GPU=software pytest -m gpu` asks for it, and `TINYCNN_GPU=software-7.5` for one of that compute capability.
 """
 
 import ctypes

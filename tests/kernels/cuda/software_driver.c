@@ -36,9 +36,10 @@ CUresult cuCtxGetCurrent(CUcontext *context) { *context = current; DONE; }
 CUresult cuCtxSynchronize(void) { IN_CONTEXT; DONE; }
 
 CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute attribute, CUdevice device) {
+  const char *asked = getenv("TINYCNN_GPU"), *capability = asked ? strchr(asked, '-') : 0; /* as in software-7.5 */
   switch (attribute) {
-    case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR: *value = 9; DONE;
-    case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR: *value = 0; DONE;
+    case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR: *value = capability ? capability[1] - '0' : 9; DONE;
+    case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR: *value = capability ? capability[3] - '0' : 0; DONE;
     case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT: *value = 132; DONE;
     default: return CUDA_ERROR_NOT_SUPPORTED;
   }
