@@ -44,6 +44,8 @@ def unavailable() -> str | None:
     """Why there can be no such device here."""
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         return "a device of software needs Linux on x86-64"
+    if "avx2" not in Path("/proc/cpuinfo").read_text():
+        return "a device of software needs a processor with AVX2"
     if not headers():
         return "a device of software needs cuda.h: pip install 'tinycnn[cuda]'"
     return None if shutil.which("cc") else "a device of software needs a C compiler"
