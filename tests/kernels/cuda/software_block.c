@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -181,14 +182,19 @@ static void run_block(int threads) {
   } while (!fault && !in_state(fibers, threads, RETURNED));
 }
 
+/* When the library is loaded, before anything else takes the addresses of shared memory. */
+__attribute__((constructor)) static void reserve(void) {
+  int access = PROT_READ | PROT_WRITE, flags = MAP_PRIVATE | MAP_ANONYMOUS;
+  stacks = mmap(0, (size_t)STACK * MOST_THREADS, access, flags | MAP_NORESERVE, -1, 0);
+  void *shared = mmap((void *)SHARED, SHARED_BYTES, access, flags | MAP_FIXED_NOREPLACE, -1, 0);
+  if (stacks == MAP_FAILED || shared != (void *)SHARED) {
+    fprintf(stderr, "the device of software finds no memory at the addresses of shared memory\n");
+    abort();
+  }
+}
+
 int launch(const char *name, void (*asked)(void **), void **given, const unsigned blocks[3], unsigned threads) {
   pthread_mutex_lock(&one_grid);
-  if (!stacks) {
-    int flags = MAP_PRIVATE | MAP_ANONYMOUS;
-    stacks = mmap(0, (size_t)STACK * MOST_THREADS, PROT_READ | PROT_WRITE, flags | MAP_NORESERVE, -1, 0);
-    void *shared = mmap((void *)SHARED, SHARED_BYTES, PROT_READ | PROT_WRITE, flags | MAP_FIXED_NOREPLACE, -1, 0);
-    if (shared != (void *)SHARED) fault = "the addresses of shared memory are taken";
-  }
   kernel = asked, arguments = given;
   for (block[2] = 0; block[2] < blocks[2] && !fault; block[2]++)
     for (block[1] = 0; block[1] < blocks[1] && !fault; block[1]++)
