@@ -7,7 +7,7 @@ from pathlib import Path
 # Last, so that `tinycnn` is the installed one: beside the sources it would miss converters and models.
 sys.path.append(str(Path(__file__).parent))
 # A device of software, see tests/kernels/cuda/software.py, takes kernels as LLVM of today reads them.
-if "TINYCNN_GPU" in os.environ:
+if os.environ.get("TINYCNN_GPU"):
     os.environ |= {"NUMBA_ENABLE_CUDASIM": "0", "LLVMLITE_ENABLE_IR_LAYER_TYPED_POINTERS": "0"}
 # Numba reads it when it is first imported; NUMBA_ENABLE_CUDASIM=0 is for machines with a device, see `-m gpu`.
 os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "1")

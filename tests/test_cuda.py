@@ -41,8 +41,8 @@ def test_classic_networks(
 ) -> None:
     if reason := BEYOND.get((name, precision)):
         request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+    harness.skip_without(precision)
     model = twin(name)
-    harness.device("gpu", precision)
     ours = session(model, (CUDA, {"precision": precision}))
     x = normal(ours)
     for y, wanted in zip(ours.run(None, x), oracle(model).run(None, x), strict=True):

@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 
 from tests.kernels.cuda.simulated import SimulatedDevice
-from tinycnn.errors import DeviceError
 from tinycnn.ir import Graph, Node, TensorSpec
 from tinycnn.kernels.cuda import driver
-from tinycnn.kernels.cuda.device import PRECISIONS, Device, Precision
+from tinycnn.kernels.cuda.device import PRECISIONS, TENSOR_CORES, Device, Precision
 from tinycnn.kernels.cuda.driver import Backend, open_gpu
 from tinycnn.kernels.cuda.tuning import Tile
 from tinycnn.ops.op import Op
@@ -62,16 +61,18 @@ def backend(place: str) -> Backend:
 
 
 def device(place: str, precision: Precision = "f32") -> Device:
-    """What to compile for. The simulator's is small, so that work is shared out over few blocks.
-
-    Skips the test where the GPU does not have the precision.
-    """
+    """What to compile for. The simulator's is small, so that work is shared out over few blocks."""
     if place != "gpu":
         return Device(90, 4, precision)
-    try:
-        return driver.device(0, precision)
-    except DeviceError as error:
-        pytest.skip(str(error))
+    skip_without(precision)
+    return driver.device(0, precision)
+
+
+def skip_without(precision: Precision) -> None:
+    """Skips a test on a GPU that does not have the precision."""
+    gpu = open_gpu()
+    if precision != "f32" and gpu.capability < TENSOR_CORES:
+        pytest.skip(f"{gpu.title}, of compute capability {gpu.capability / 10}, does not have {precision}")
 
 
 def algorithms(c: Case, target: Device) -> list[str]:

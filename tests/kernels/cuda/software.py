@@ -26,7 +26,7 @@ from tinycnn.kernels.cuda import native
 from tinycnn.kernels.cuda.launch import CudaKernel
 
 SOURCES = [Path(__file__).with_name(f"software_{part}.c") for part in ("driver", "block")]
-SHARED = 0x20000000  # where software_block.c has a block's shared memory: an address of 32 bits
+SHARED = 0x20000000  # where a block's shared memory lies: an address of 32 bits
 
 
 class Captured(Exception):
@@ -56,8 +56,9 @@ def library() -> ctypes.CDLL:
     """libcuda.so.1 of this process from now on: the loader knows it by that name."""
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/libcuda.so.1"
-        flags = ["-O3", "-mavx2", "-mfma", "-mf16c", "-fPIC", "-shared", "-Wl,-soname,libcuda.so.1", f"-I{headers()}"]
-        subprocess.run(["cc", *flags, "-o", path, *SOURCES, "-lm", "-ldl", "-lpthread"], check=True)
+        flags = ["-O3", "-mavx2", "-mfma", "-mf16c", "-fPIC", "-shared", "-Wl,-soname,libcuda.so.1"]
+        given = [f"-I{headers()}", f"-DSHARED={SHARED}"]
+        subprocess.run(["cc", *flags, *given, "-o", path, *SOURCES, "-lm", "-ldl", "-lpthread"], check=True)
         return ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
 
 
@@ -80,7 +81,7 @@ def call(builder: Any, text: str, constraints: str, result: Any, args: Any, side
 
 
 def modules(kernel: CudaKernel) -> list[str]:
-    """In place of `native.ptx`: LLVM modules, the last with an entry that takes the addresses of its arguments."""
+    """In place of `native.ptx`: LLVM modules, the last with the entry."""
     from numba.cuda.cudadrv import nvvm
 
     def capture(texts: str | list[str], **options: Any) -> None:
@@ -108,22 +109,18 @@ def for_this_processor(text: str) -> str:
 
 
 def entry(kernel: CudaKernel, text: str) -> str:
+    """LLVM text of a function that takes its arguments as a row of 8-byte slots, and of the bytes of each argument."""
     [inner] = re.findall(r'(@"[^"]+"), !"kernel"', text)
     kinds = ["float" if f.kind == "f32" else "i64" for f in kernel.fields]
     sizes = "".join(f"\\{4 if kind == 'float' else 8:02x}" for kind in kinds) + "\\00"
     loads = [
-        line.format(i=i, kind=kind)
+        f"  %p{i} = getelementptr i64, ptr %row, i64 {i}\n  %v{i} = load {kind}, ptr %p{i}"
         for i, kind in enumerate(kinds)
-        for line in (
-            "  %a{i} = getelementptr ptr, ptr %arguments, i64 {i}",
-            "  %p{i} = load ptr, ptr %a{i}",
-            "  %v{i} = load {kind}, ptr %p{i}",
-        )
     ]
     return f"""
 @argument_sizes = constant [{len(kinds) + 1} x i8] c"{sizes}"
 declare void {inner}({", ".join(kinds)})
-define void @{kernel.name}(ptr %arguments) {{
+define void @{kernel.name}(ptr %row) {{
 {chr(10).join(loads)}
   call void {inner}({", ".join(f"{kind} %v{i}" for i, kind in enumerate(kinds))})
   ret void

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { WARP = 32, MOST_THREADS = 1024, MOST_COPIES = 512, SHARED = 0x20000000, SHARED_BYTES = 228 << 10 };
+enum { WARP = 32, MOST_THREADS = 1024, MOST_COPIES = 512, SHARED_BYTES = 228 << 10 };
 enum { STACK = (128 << 10) + 65 * 64 }; /* no power of two: stacks would meet in the same few lines of the cache */
 enum state { RUNNING, AT_BARRIER, AT_MMA, RETURNED };
 
@@ -31,8 +31,8 @@ static struct fiber fibers[MOST_THREADS], *self;
 static char *stacks;
 static void *scheduler;
 static unsigned block[3];
-static void (*kernel)(void **);
-static void **arguments;
+static void (*kernel)(uint64_t *);
+static uint64_t *row;
 static void (*numbers)(uint32_t word, float *two);
 static const char *fault;
 
@@ -54,7 +54,7 @@ static void stop(enum state state) {
 }
 
 static void body(void) {
-  kernel(arguments);
+  kernel(row);
   stop(RETURNED);
 }
 
@@ -193,9 +193,9 @@ __attribute__((constructor)) static void reserve(void) {
   }
 }
 
-int launch(const char *name, void (*asked)(void **), void **given, const unsigned blocks[3], unsigned threads) {
+int launch(const char *name, void (*asked)(uint64_t *), uint64_t *given, const unsigned blocks[3], unsigned threads) {
   pthread_mutex_lock(&one_grid);
-  kernel = asked, arguments = given;
+  kernel = asked, row = given;
   for (block[2] = 0; block[2] < blocks[2] && !fault; block[2]++)
     for (block[1] = 0; block[1] < blocks[1] && !fault; block[1]++)
       for (block[0] = 0; block[0] < blocks[0] && !fault; block[0]++) run_block(threads);

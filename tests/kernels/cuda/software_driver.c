@@ -16,7 +16,7 @@ enum { PAGE = 4096, ALIGN = 256, MOST_ARGUMENTS = 64, MOST_THREADS = 1024 };
 static const size_t MEMORY = (size_t)64 << 30;
 static const CUcontext CONTEXT = (CUcontext)1;
 
-int launch(const char *name, void (*kernel)(void **), void **arguments, const unsigned blocks[3], unsigned threads);
+int launch(const char *name, void (*kernel)(uint64_t *), uint64_t *row, const unsigned blocks[3], unsigned threads);
 
 static __thread CUcontext current;
 static size_t used;
@@ -113,9 +113,9 @@ CUresult cuPointerGetAttributes(unsigned count, CUpointer_attribute *asked, void
   return error;
 }
 
-/* A module is a shared library of this processor behind its length: the kernel, which takes the addresses of its
-   arguments, and the bytes of each, ended by 0. */
-struct CUfunc_st { const char *name; void (*kernel)(void **); const unsigned char *sizes; };
+/* A module is a shared library of this processor behind its length: the kernel, which takes its arguments as a row
+   of slots, and the bytes of each, ended by 0. */
+struct CUfunc_st { const char *name; void (*kernel)(uint64_t *); const unsigned char *sizes; };
 
 CUresult cuModuleLoadData(CUmodule *module, const void *image) {
   IN_CONTEXT;
@@ -132,7 +132,7 @@ CUresult cuModuleLoadData(CUmodule *module, const void *image) {
 
 CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const char *name) {
   IN_CONTEXT;
-  struct CUfunc_st found = {strdup(name), (void (*)(void **))dlsym(module, name), dlsym(module, "argument_sizes")};
+  struct CUfunc_st found = {strdup(name), dlsym(module, name), dlsym(module, "argument_sizes")};
   NEED(found.kernel && found.sizes, NOT_FOUND);
   *function = malloc(sizeof found);
   **function = found;
@@ -145,7 +145,7 @@ struct CUgraphNode_st {
   size_t run; /* in which run it was done last */
   CUfunction function; /* 0 for a copy */
   unsigned blocks[3], threads;
-  uint64_t arguments[MOST_ARGUMENTS];
+  uint64_t row[MOST_ARGUMENTS];
   void *from, *to;
   size_t nbytes;
 };
@@ -176,7 +176,7 @@ CUresult cuGraphAddKernelNode(
   NEED(!asked->sharedMemBytes && !asked->extra, INVALID_VALUE);
   struct CUgraphNode_st node = {.function = asked->func, .blocks = {x, y, z}, .threads = threads};
   const unsigned char *sizes = asked->func->sizes;
-  for (int i = 0; sizes[i]; i++) memcpy(&node.arguments[i], asked->kernelParams[i], sizes[i]);
+  for (int i = 0; sizes[i]; i++) memcpy(&node.row[i], asked->kernelParams[i], sizes[i]);
   return added(graph, after, waits, memcpy(malloc(sizeof node), &node, sizeof node), out);
 }
 
@@ -216,9 +216,7 @@ CUresult cuGraphExecDestroy(CUgraphExec made) {
 
 static int done(CUgraphNode node) {
   if (!node->function) return memcpy(node->to, node->from, node->nbytes), 0;
-  void *arguments[MOST_ARGUMENTS];
-  for (int i = 0; i < MOST_ARGUMENTS; i++) arguments[i] = &node->arguments[i];
-  return launch(node->function->name, node->function->kernel, arguments, node->blocks, node->threads);
+  return launch(node->function->name, node->function->kernel, node->row, node->blocks, node->threads);
 }
 
 CUresult cuGraphLaunch(CUgraphExec made, CUstream stream) {
